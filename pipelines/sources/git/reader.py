@@ -1,0 +1,297 @@
+"""Read one repository into the lake: new commits alone, one year's partition after the other.
+
+Belongs here: the order of work of an ingestion and the rows that it writes. Does not belong here: how git is run
+(`isolation.py`), how objects, diffs, marks and notes are parsed (their modules), or what any of it means.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from pipelines.sources.git import isolation
+from pipelines.sources.git.changes import Changes
+from pipelines.sources.git.diffs import read_diffs
+from pipelines.sources.git.graph import find_new_commits
+from pipelines.sources.git.marks import Rules, load_rules
+from pipelines.sources.git.notes import read_notes
+from pipelines.sources.git.objects import Commit, parse_commit, read_objects
+from pipelines.sources.git.state import RepositoryRead, load_read, save_read
+from pipelines.sources.git.subjects import is_forge_commit, pull_request_of
+from schemas import TABLES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipelines.config import Repository
+    from pipelines.identities import Identities
+    from pipelines.lake import Lake
+    from pipelines.progress import Progress
+
+# Raise it when what is read of a commit changes: everything is then read again.
+READER_VERSION = "1"
+_STATUS = {"A": "added", "M": "modified", "D": "deleted", "R": "renamed", "C": "copied", "T": "type_changed"}
+_KIND = {0o120000: "symlink", 0o160000: "submodule"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NOTES_REF = "refs/notes/ai"
+
+
+def ingest_repository(
+    repository: Repository, lake: Lake, identities: Identities, *, state: Path, jobs: int, progress: Progress
+) -> RepositoryRead:
+    """Bring the lake up to date with a repository. A repository that cannot be read is `refused`, never an exception.
+
+    What was read before stays in the lake when a later reading is refused.
+    """
+    before = load_read(state, repository)
+    try:
+        source = isolation.find_source(repository.path)
+        head = isolation.resolve(source, repository.mainline)
+        if head is None and repository.mainline != "HEAD":
+            raise isolation.RepositoryError("no_such_branch", f"it has no branch or tag {repository.mainline!r}; mend `mainline`")
+        read = _Ingestion(repository, lake, identities, state, jobs, progress).run(source, head, before)
+    except (isolation.RepositoryError, isolation.GitError, OSError) as error:
+        reason = error.reason if isinstance(error, isolation.RepositoryError) else type(error).__name__
+        detail = error.strerror or "input/output error" if isinstance(error, OSError) else str(error)
+        progress.warn(f"{repository.name}: refused: {detail}")
+        rows = [{"source": "git", "path": repository.name, "position": "", "reason": reason, "detail": detail}]
+        lake.write("quarantine", pl.DataFrame(rows), {"source": "git", "repo": repository.name})
+        read = replace(before, status="refused", error=detail, commits_new=0, lines_new=0)
+    save_read(state, read)
+    return read
+
+
+class _Ingestion:
+    """One repository's reading; holds what its steps share."""
+
+    def __init__(self, repository: Repository, lake: Lake, identities: Identities, state: Path, jobs: int, progress: Progress) -> None:
+        self.repository = repository
+        self.repo = repository.name
+        self.lake = lake
+        self.identities = identities
+        self.state = state
+        self.jobs = jobs
+        self.progress = progress
+        self.rules: Rules = load_rules()
+        self.people: set[tuple[str, str, str]] = set()
+        self.quarantined: dict[tuple[str, str], str] = {}
+
+    def run(self, source: isolation.Source, head: str | None, before: RepositoryRead) -> RepositoryRead:
+        version = f"{READER_VERSION}-{self.rules.version}"
+        notes = isolation.resolve(source, _NOTES_REF)
+        boundary = isolation.read_boundary(source)
+        if before.reader_version != version or before.boundary != boundary or before.failed:
+            before = self._forget(before)
+        if before.head_sha == head and before.notes_sha == notes and before.reader_version == version:
+            return replace(before, status="partial" if boundary else "ok", error=_explain(boundary, ()), commits_new=0, lines_new=0)
+        if head is None:
+            self._forget(before)
+            return replace(before, head_sha=None, notes_sha=notes, reader_version=version, status="ok", error="the mainline has no commit yet", commits=0)
+        with isolation.Git(source, self.state, len(head)) as git:
+            lines_new, commits_new, total = self._read_history(git, head, before)
+            if before.notes_sha != notes:
+                self._read_notes(git, notes)
+            self._keep_mailmap(git, head)
+        self.identities.remember(self.people)
+        failed = tuple(sorted({position for position, _ in self.quarantined if position}))
+        rows = [{"source": "git", "path": self.repo, "position": p, "reason": r, "detail": d} for (p, r), d in sorted(self.quarantined.items())]
+        rows += [{"source": "git", "path": self.repo, "position": sha, "reason": "shallow_boundary", "detail": "its parents are not in this shallow clone, so its lines are unknown; run `git fetch --unshallow`"} for sha in boundary]
+        self.lake.write("quarantine", pl.DataFrame(rows, schema=TABLES["quarantine"].polars_schema).sort("position", "reason"), {"source": "git", "repo": self.repo})
+        lost = tuple(sha for sha in failed if not any(r.startswith("note") for p, r in self.quarantined if p == sha))
+        return RepositoryRead(
+            self.repo, str(self.repository.path), self.repository.mainline, head,
+            "partial" if boundary or self.quarantined else "ok", _explain(boundary, failed), version, notes, boundary, lost, total, commits_new, lines_new,
+        )  # fmt: skip
+
+    def _forget(self, before: RepositoryRead) -> RepositoryRead:
+        for table in ("git_commits", "git_changes", "git_lines", "git_marks", "git_notes"):
+            self.lake.remove(table, {"repo": self.repo})
+        return RepositoryRead(before.repo, before.path, before.mainline)
+
+    def _read_history(self, git: isolation.Git, head: str, before: RepositoryRead) -> tuple[int, int, int]:
+        """Read new commits and drop those that history has lost. Returns lines, new commits, all commits."""
+        new, gone = find_new_commits(git, head, before.head_sha, self._quarantine)
+        known = self.lake.read("git_commits", {"repo": self.repo}).select("commit_sha", "committed_at")
+        if gone is None:  # the old tip cannot be followed any more
+            self._forget(before)
+            known, gone = known.clear(), set()
+        commits = [commit for commit in (self._read_commit(git, *answer) for answer in read_objects(git, sorted(new))) if commit]
+        years: dict[str, list[Commit]] = defaultdict(list)
+        for commit in commits:
+            years[_year_of(commit.committed_at)].append(commit)
+        lost: dict[str, set[str]] = defaultdict(set)
+        for sha, at in known.filter(pl.col("commit_sha").is_in(sorted(gone))).iter_rows():
+            lost["none" if at is None else str(at.year)].add(sha)
+        trees = self._find_trees(git, commits)
+        task = f"{self.repo}: commits"
+        self.progress.start(task, len(commits))
+        lines_new = 0
+        for year in sorted({*years, *lost}):
+            ordered = sorted(years[year], key=lambda commit: (commit.committed_at or 0, commit.sha))
+            lines_new += self._write_year(git, year, ordered, lost[year], trees, task)
+        self.progress.finish(task)
+        return lines_new, len(commits), known.height - len(gone) + len(commits)
+
+    def _quarantine(self, position: str, reason: str, detail: str) -> None:
+        self.quarantined[position, reason] = detail
+
+    def _read_commit(self, git: isolation.Git, sha: str, kind: str, content: bytes | None) -> Commit | None:
+        if content is None or kind != "commit":
+            self._quarantine(sha, f"commit_{kind}", "the commit's object cannot be read; run `git fsck` and fetch it again")
+            return None
+        return parse_commit(sha, content)
+
+    def _find_trees(self, git: isolation.Git, commits: list[Commit]) -> dict[str, str]:
+        """Tree of every commit and first parent."""
+        trees = {commit.sha: commit.tree for commit in commits}
+        missing = sorted({commit.parents[0] for commit in commits if commit.parents} - set(trees))
+        for sha, kind, content in read_objects(git, missing):
+            if kind == "commit" and content is not None:
+                trees[sha] = parse_commit(sha, content).tree
+        return trees
+
+    def _write_year(self, git: isolation.Git, year: str, commits: list[Commit], lost: set[str], trees: dict[str, str], task: str) -> int:
+        readable: list[Commit] = []
+        pairs: list[tuple[str, str]] = []
+        for commit in commits:
+            if commit.sha in git.boundary:
+                continue
+            old = trees.get(commit.parents[0]) if commit.parents else git.empty_tree
+            if old is None:
+                self._quarantine(commit.sha, "missing_parent", "its first parent cannot be read, so its lines are unknown; fetch it again")
+                continue
+            readable.append(commit)
+            pairs.append((old, commit.tree))
+        diffs = read_diffs(git, pairs, self.jobs, lambda amount: self.progress.advance(task, amount))
+        for pair, path in diffs.missing:
+            name = path.decode("utf-8", "backslashreplace")
+            self._quarantine(f"{readable[pair].sha}:{name}", "missing_content", "the file's content is not in this clone, so its lines are unknown; fetch it again without a filter")
+        for pair in diffs.failed:
+            self._quarantine(readable[pair].sha, "unreadable_diff", "git could not compare it with its parent; run `git fsck` and fetch it again")
+        partition = {"repo": self.repo, "year": year}
+        # A run that was cut short may have left some of the new commits behind: they are replaced, not added.
+        stale = pl.col("commit_sha").is_in(sorted(lost | {commit.sha for commit in commits}))
+        rows = pl.concat([self.lake.read("git_commits", partition).filter(~stale), self._commit_rows(commits, git.boundary)])
+        rows = rows.sort(pl.col("committed_at").fill_null(_EPOCH), "commit_sha")
+        ranks = rows.select("commit_sha").with_row_index("rank")
+        self._write_changes(partition, ranks, self.lake.read("git_changes", partition).filter(~stale), readable, diffs.changes)
+        marks = pl.concat([self.lake.read("git_marks", partition).filter(~stale), self._mark_rows(commits)])
+        marks = marks.sort(TABLES["git_marks"].key, nulls_last=False)
+        self.lake.write("git_marks", marks, partition)
+        self.lake.write("git_commits", rows, partition)
+        return int(diffs.changes.hash.size)
+
+    def _commit_rows(self, commits: list[Commit], boundary: frozenset[str]) -> pl.DataFrame:
+        rows: list[dict[str, Any]] = []
+        for commit in commits:
+            rows.append(
+                {
+                    "repo": self.repo,
+                    "commit_sha": commit.sha,
+                    "parents": list(commit.parents),
+                    "author_id": self._remember(commit.author.name, commit.author.email),
+                    "committer_id": self._remember(commit.committer.name, commit.committer.email),
+                    "authored_at": _time_of(commit.authored_at),
+                    "committed_at": _time_of(commit.committed_at),
+                    "pull_request": pull_request_of(commit.message),
+                    "is_forge_commit": is_forge_commit(commit.committer.email),
+                    "is_boundary": commit.sha in boundary,
+                }
+            )
+        return pl.DataFrame(rows, schema=TABLES["git_commits"].polars_schema)
+
+    def _remember(self, name: str, email: str) -> str:
+        identity = self.identities.identity_of(name, email)
+        self.people.add((identity, name, email))
+        return identity
+
+    def _mark_rows(self, commits: list[Commit]) -> pl.DataFrame:
+        rows = [
+            {
+                "repo": self.repo,
+                "commit_sha": commit.sha,
+                "kind": mark.kind,
+                "tool": mark.tool,
+                "model": mark.model or None,
+                "identity_id": self._remember(*mark.person) if mark.person else None,
+                "reference": self.identities.pseudonym("session", mark.reference) if mark.reference else None,
+                "rules_version": self.rules.version,
+            }
+            for commit in commits
+            for mark in self.rules.find_marks(commit)
+        ]
+        return pl.DataFrame(rows, schema=TABLES["git_marks"].polars_schema)
+
+    def _write_changes(self, partition: dict[str, str], ranks: pl.DataFrame, kept: pl.DataFrame, commits: list[Commit], found: Changes) -> None:
+        """Merge the new changes of a year with those that are kept, in the order of their commits."""
+        shas = [commits[pair].sha for pair in found.pair.tolist()]
+        ids = np.fromiter((_change_id(sha, path) for sha, path in zip(shas, found.path, strict=True)), np.uint64, len(shas))
+        added = np.bincount(found.line_change[found.is_added], minlength=ids.size)
+        deleted = np.bincount(found.line_change[~found.is_added], minlength=ids.size)
+        modes = np.where(found.status == ord("D"), found.old_mode, found.new_mode)
+        new = pl.DataFrame(
+            {
+                "repo": [self.repo] * ids.size,
+                "commit_sha": shas,
+                "change_id": ids,
+                "path": [path.decode("utf-8", "backslashreplace") for path in found.path],
+                "old_path": [path.decode("utf-8", "backslashreplace") or None for path in found.old_path],
+                "status": [_STATUS.get(chr(letter), "modified") for letter in found.status.tolist()],
+                "file_kind": [_KIND.get(mode, "file") for mode in modes.tolist()],
+                "is_binary": found.is_binary,
+                "lines_raw": added.astype(np.int64),
+                "lines_deleted": deleted.astype(np.int64),
+            },
+            schema=TABLES["git_changes"].polars_schema,
+        )
+        lines = pl.DataFrame({"change_id": ids[found.line_change], "is_added": found.is_added, "line": found.line, "hash": found.hash, "shape": found.shape}, schema=TABLES["git_lines"].polars_schema)
+        changes = pl.concat([kept, new]).join(ranks, on="commit_sha", how="inner", maintain_order="left")
+        changes = changes.sort("rank", "path")
+        order = changes.select("change_id").with_row_index("order")
+        lines = pl.concat([self.lake.read("git_lines", partition), lines]).join(order, on="change_id", how="inner", maintain_order="left")
+        lines = lines.sort("order", maintain_order=True)
+        self.lake.write("git_changes", changes.drop("rank"), partition)
+        self.lake.write("git_lines", lines.drop("order"), partition)
+
+    def _read_notes(self, git: isolation.Git, tip: str | None) -> None:
+        rows = [
+            (self.repo, a.commit, a.path, a.position, a.author_class, a.tool, a.model or None, a.first, a.last)
+            for a in (read_notes(git, tip, self._quarantine) if tip else ())
+        ]
+        frame = pl.DataFrame(rows, schema=TABLES["git_notes"].polars_schema, orient="row").sort("commit_sha", "position", "first_line", "path")
+        self.lake.write("git_notes", frame, {"repo": self.repo})
+
+    def _keep_mailmap(self, git: isolation.Git, head: str) -> None:
+        """The mailmap names people, so it is kept with the identities."""
+        entry = git.run("ls-tree", "-z", head, "--", ".mailmap").split(b"\t")[0].split()
+        content = b""
+        if len(entry) == 3 and entry[0].startswith(b"100"):
+            content = next(read_objects(git, [entry[2].decode()]))[2] or b""
+        self.identities.keep_mailmap(self.repo, content)
+
+
+def _year_of(seconds: int | None) -> str:
+    return "none" if seconds is None else str((_EPOCH + timedelta(seconds=seconds)).year)
+
+
+def _time_of(seconds: int | None) -> datetime | None:
+    return None if seconds is None else _EPOCH + timedelta(seconds=seconds)
+
+
+def _change_id(sha: str, path: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(sha.encode() + b"\0" + path, digest_size=8).digest(), "little")
+
+
+def _explain(boundary: tuple[str, ...], failed: tuple[str, ...]) -> str | None:
+    parts: list[str] = []
+    if boundary:
+        parts.append(f"the clone is shallow at {len(boundary)} commits, whose lines are unknown: run `git fetch --unshallow`")
+    if failed:
+        parts.append(f"{len(failed)} commits or notes could not be read and are named in quarantine")
+    return "; ".join(parts) or None
