@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import numba
+from numba.core import config
 
 
 def cache_folder() -> Path:
@@ -24,4 +25,4 @@ def cache_folder() -> Path:
 
 
 if "NUMBA_CACHE_DIR" not in os.environ:
-    numba.config.CACHE_DIR = str(cache_folder())
+    config.CACHE_DIR = str(cache_folder())  # pyright: ignore[reportAttributeAccessIssue] - numba sets it at run time

@@ -7,9 +7,18 @@ syntax.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from numba import njit
 
 from kernels.lines import hash_line
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+    Bytes = NDArray[np.uint8]
 
 # State between calls: an int64 array of STATE_SIZE, zero before the first call, `PAIR` and `CHANGE` at -1.
 PAIR, CHANGE, SECTION, SECTIONS_LEFT, OLD_LEFT, NEW_LEFT, OLD_LINE, NEW_LINE = range(8)
@@ -21,12 +30,12 @@ TYPE_CHANGED = ord("T")
 
 
 @njit(cache=True, nogil=True)
-def _is_hex(byte):
+def _is_hex(byte: int) -> bool:
     return 48 <= byte <= 57 or 97 <= byte <= 102
 
 
 @njit(cache=True, nogil=True)
-def _octal(buffer, i):
+def _octal(buffer: Bytes, i: int) -> tuple[int, int]:
     value = 0
     while 48 <= buffer[i] <= 55:
         value = value * 8 + (buffer[i] - 48)
@@ -35,7 +44,7 @@ def _octal(buffer, i):
 
 
 @njit(cache=True, nogil=True)
-def _decimal(buffer, i):
+def _decimal(buffer: Bytes, i: int) -> tuple[int, int]:
     value = 0
     while 48 <= buffer[i] <= 57:
         value = value * 10 + (buffer[i] - 48)
@@ -44,25 +53,25 @@ def _decimal(buffer, i):
 
 
 @njit(cache=True, nogil=True)
-def parse(
-    buffer,
-    filled,
-    hex_length,
-    state,
-    fold,
-    statuses,
-    headers,
-    change_pairs,
-    change_codes,
-    change_paths,
-    binaries,
-    line_changes,
-    line_is_added,
-    line_numbers,
-    line_hashes,
-    line_shapes,
-    counts,
-):
+def parse(  # noqa: C901, PLR0912, PLR0915 - a grammar in one loop: its state is one array, not twenty arguments
+    buffer: Bytes,
+    filled: int,
+    hex_length: int,
+    state: Ints,
+    fold: NDArray[np.uint16],
+    statuses: Bytes,
+    headers: Ints,
+    change_pairs: Ints,
+    change_codes: Ints,
+    change_paths: Ints,
+    binaries: Ints,
+    line_changes: Ints,
+    line_is_added: NDArray[np.bool_],
+    line_numbers: NDArray[np.uint32],
+    line_hashes: NDArray[np.uint64],
+    line_shapes: Bytes,
+    counts: Ints,
+) -> tuple[int, int]:
     """Parse as many whole lines of `buffer[:filled]` as there are.
 
     `buffer` uint8; `hex_length` 40 or 64; `state` int64 (STATE_SIZE), carried from call to call; `fold` the table of
@@ -138,7 +147,7 @@ def parse(
             status = buffer[j + 2 + 2 * hex_length + 1]
             other_start = path_start
             other_end = path_start
-            if status == 82 or status == 67:  # R, C: the old path comes first
+            if status in (82, 67):  # R, C: the old path comes first
                 other_end = path_end
                 path_start = path_end + 1
                 path_end = path_start

@@ -10,9 +10,15 @@ code points with MurmurHash3's finaliser, so that near-equal lines differ in all
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Bytes = NDArray[np.uint8]
 
 BLANK, SHORT, PUNCTUATION, EFFECTIVE, LONG = range(5)
 SHORT_CHARACTERS = 3
@@ -30,7 +36,7 @@ def _build_fold() -> NDArray[np.uint16]:
     for code in range(0x800):
         character = chr(code)
         lower = character.lower()
-        folded = ord(lower) if len(lower) == 1 and ord(lower) < 0x800 else code  # noqa: PLR2004 - the table's size
+        folded = ord(lower) if len(lower) == 1 and ord(lower) < 0x800 else code
         if character.isspace():
             folded = SPACE
         elif character in _QUOTES:
@@ -44,7 +50,7 @@ FOLD = _build_fold()
 
 
 @njit(cache=True, nogil=True)
-def _decode(buffer, i, end):
+def _decode(buffer: Bytes, i: int, end: int) -> tuple[np.uint32, int]:
     """Code point at `i` and the position after it; an invalid byte b is 0xDC00 + b, as with surrogateescape."""
     first = buffer[i]
     if first < 0x80:
@@ -74,7 +80,9 @@ def _decode(buffer, i, end):
 
 
 @njit(cache=True, nogil=True)
-def hash_line(buffer, start, end, fold):
+def hash_line(  # noqa: C901, PLR0912 - one pass over the bytes, with no call per character
+    buffer: Bytes, start: int, end: int, fold: NDArray[np.uint16]
+) -> tuple[np.uint64, np.uint8]:
     """Hash and shape of the line `buffer[start:end]`, its newline not included.
 
     `buffer` uint8 (n), `fold` uint16 (0x800), the table `FOLD`. Returns (uint64, uint8).
@@ -103,7 +111,10 @@ def hash_line(buffer, start, end, fold):
             is_word = False
         else:
             is_word = not (
-                0x2000 <= code <= 0x206F or 0x3000 <= code <= 0x303F or 0xFF00 <= code <= 0xFF0F or 0xDC00 <= code <= 0xDFFF
+                0x2000 <= code <= 0x206F
+                or 0x3000 <= code <= 0x303F
+                or 0xFF00 <= code <= 0xFF0F
+                or 0xDC00 <= code <= 0xDFFF
             )
         if code == 0x20:
             pending_space = characters > 0
@@ -134,7 +145,7 @@ def hash_line(buffer, start, end, fold):
 
 
 @njit(cache=True, nogil=True)
-def _hash_buffer(buffer, fold):
+def _hash_buffer(buffer: Bytes, fold: NDArray[np.uint16]) -> tuple[NDArray[np.uint64], Bytes]:
     n = buffer.size
     lines = 0
     for i in range(n):

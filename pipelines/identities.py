@@ -55,9 +55,7 @@ class Identities:
         return self.pseudonym("identity", f"{name}\0{email}")
 
     def _hash_path(self, path: str) -> int:
-        digest = hashlib.blake2b(
-            path.encode("utf-8", "surrogatepass"), digest_size=8, key=self._blake_key
-        )
+        digest = hashlib.blake2b(path.encode("utf-8", "surrogatepass"), digest_size=8, key=self._blake_key)
         return int.from_bytes(digest.digest(), "little")
 
     def path_keys(self, path: str, limit: int = 24) -> list[int]:

@@ -10,15 +10,17 @@ import hashlib
 import os
 import re
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from schemas import TABLES
+from schemas.arrow import arrow_schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 _UNSAFE = re.compile(r"[^a-z0-9._]+")
 
@@ -47,10 +49,8 @@ class Lake:
             folder = folder / f"{key}={slug_of(label)}"
         return folder / f"{table}.parquet"
 
-    def write(
-        self, table: str, frame: pl.DataFrame, partition: Mapping[str, str] | None = None
-    ) -> Path:
-        """Replace one partition. The frame must have the table's columns; it is cast, ordered by nothing here.
+    def write(self, table: str, frame: pl.DataFrame, partition: Mapping[str, str] | None = None) -> Path:
+        """Replace one partition. The frame must have the table's columns; it is cast to its types; the file carries its descriptions.
 
         Rows are written as they stand: callers sort by the table's key first. Raises `ValueError` when a column is
         missing or unknown.
@@ -63,8 +63,9 @@ class Lake:
         target = self.file_of(table, partition)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.parent / f".tmp-{os.getpid()}-{target.stem}"
+        rows = frame.to_arrow().cast(arrow_schema(TABLES[table]))
         with temporary.open("wb") as handle:
-            frame.write_parquet(handle, compression="zstd", compression_level=1, statistics=True)
+            pq.write_table(rows, handle, compression="zstd", compression_level=1)
             handle.flush()
             os.fsync(handle.fileno())
         temporary.replace(target)
@@ -75,6 +76,10 @@ class Lake:
         folder = self.file_of(table, partition).parent
         if folder.exists():
             shutil.rmtree(folder)
+
+    def remove_file(self, file: Path) -> None:
+        """Remove one partition by its file."""
+        shutil.rmtree(file.parent)
 
     def files(self, table: str, partition: Mapping[str, str] | None = None) -> list[Path]:
         """Every file of a table, or of the partitions below `partition`, in sorted order."""

@@ -1,6 +1,6 @@
-"""`Field` and `Table`, and how they are rendered to Arrow, Polars and DuckDB.
+"""`Field` and `Table`, and how they are rendered to Polars and DuckDB.
 
-Belongs here: the vocabulary of types and its three renderings. Does not belong here: any particular table.
+Belongs here: the vocabulary of types and two of its renderings; the third is `arrow.py`. Does not belong here: any particular table.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
-import pyarrow as pa
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,20 +26,6 @@ _POLARS: dict[str, pl.DataType] = {
     "timestamp": pl.Datetime("us", "UTC"),
     "list<string>": pl.List(pl.String()),
     "list<uint64>": pl.List(pl.UInt64()),
-}
-_ARROW: dict[str, pa.DataType] = {
-    "string": pa.string(),
-    "bool": pa.bool_(),
-    "int32": pa.int32(),
-    "int64": pa.int64(),
-    "uint8": pa.uint8(),
-    "uint32": pa.uint32(),
-    "uint64": pa.uint64(),
-    "float64": pa.float64(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us", "UTC"),
-    "list<string>": pa.list_(pa.string()),
-    "list<uint64>": pa.list_(pa.uint64()),
 }
 # The warehouse's TIMESTAMP is without zone and always UTC: every client reads the same wall clock.
 _SQL: dict[str, str] = {
@@ -109,22 +94,13 @@ class Table:
 
     @property
     def columns(self) -> tuple[str, ...]:
+        """Names of the fields in order."""
         return tuple(field.name for field in self.fields)
 
     @property
     def polars_schema(self) -> dict[str, pl.DataType]:
+        """Polars types by column."""
         return {field.name: _POLARS[field.kind] for field in self.fields}
-
-    @property
-    def arrow_schema(self) -> pa.Schema:
-        return pa.schema(
-            [
-                pa.field(
-                    field.name, _ARROW[field.kind], field.is_nullable, {"description": field.comment}
-                )
-                for field in self.fields
-            ]
-        )
 
     def empty(self) -> pl.DataFrame:
         """A frame of no rows with this table's schema."""
@@ -133,14 +109,12 @@ class Table:
     def create_sql(self) -> str:
         """`CREATE TABLE` with every type and `NOT NULL`, followed by a `COMMENT` for the table and each column."""
         columns = ",\n  ".join(
-            f'"{field.name}" {_SQL[field.kind]}{"" if field.is_nullable else " NOT NULL"}'
-            for field in self.fields
+            f'"{field.name}" {_SQL[field.kind]}{"" if field.is_nullable else " NOT NULL"}' for field in self.fields
         )
         statements = [f'CREATE TABLE "{self.name}" (\n  {columns}\n)']
         statements.append(f'COMMENT ON TABLE "{self.name}" IS {_quote(self.description)}')
         statements.extend(
-            f'COMMENT ON COLUMN "{self.name}"."{field.name}" IS {_quote(field.comment)}'
-            for field in self.fields
+            f'COMMENT ON COLUMN "{self.name}"."{field.name}" IS {_quote(field.comment)}' for field in self.fields
         )
         return ";\n".join(statements) + ";\n"
 

@@ -37,7 +37,11 @@ GIT_COMMITS = Table(
         Field("committed_at", "timestamp", "Committer time; null outside the years 1 to 9999", is_nullable=True),
         Field("pull_request", "int64", "Pull- or merge-request number that the subject names", is_nullable=True),
         Field("is_forge_commit", "bool", "Whether a forge's web interface committed it (GitHub's noreply committer)"),
-        Field("is_boundary", "bool", "Whether its parents are missing because the clone is shallow; it then has no changes"),
+        Field(
+            "is_boundary",
+            "bool",
+            "Whether its parents are missing because the clone is shallow; it then has no changes",
+        ),
     ),
     ("repo", "commit_sha"),
     "sources",
@@ -52,8 +56,18 @@ GIT_CHANGES = Table(
         Field("change_id", "uint64", "Hash of commit and path: joins git_lines"),
         Field("path", "string", "Path after the change; bytes that are not UTF-8 are written as \\xNN"),
         Field("old_path", "string", "Path before a rename", is_nullable=True),
-        Field("status", "string", "What happened to the path", values=("added", "modified", "deleted", "renamed", "copied", "type_changed")),
-        Field("file_kind", "string", "What the path is after the change, before it where it was deleted", values=("file", "symlink", "submodule")),
+        Field(
+            "status",
+            "string",
+            "What happened to the path",
+            values=("added", "modified", "deleted", "renamed", "copied", "type_changed"),
+        ),
+        Field(
+            "file_kind",
+            "string",
+            "What the path is after the change, before it where it was deleted",
+            values=("file", "symlink", "submodule"),
+        ),
         Field("is_binary", "bool", "Whether git calls either side binary; its lines are then not counted"),
         Field("lines_raw", "int64", "Added lines"),
         Field("lines_deleted", "int64", "Deleted lines"),
@@ -67,9 +81,17 @@ GIT_LINES = Table(
     (
         Field("change_id", "uint64", "The change of git_changes"),
         Field("is_added", "bool", "Added (true) or deleted"),
-        Field("line", "uint32", "Line number, from 1, in the new file for an added line, in the old one for a deleted line"),
+        Field(
+            "line",
+            "uint32",
+            "Line number, from 1, in the new file for an added line, in the old one for a deleted line",
+        ),
         Field("hash", "uint64", "64-bit hash of the normalised line"),
-        Field("shape", "uint8", "Class of the normalised line: 0 blank, 1 up to 3 characters, 2 punctuation only, 3 effective, 4 over 1,000 characters"),
+        Field(
+            "shape",
+            "uint8",
+            "Class of the normalised line: 0 blank, 1 up to 3 characters, 2 punctuation only, 3 effective, 4 over 1,000 characters",
+        ),
     ),
     (),
     "sources",
@@ -84,7 +106,9 @@ GIT_MARKS = Table(
         Field("tool", "string", "Agent or bot; empty for a human co-author"),
         Field("model", "string", "Model that the mark names", is_nullable=True),
         Field("identity_id", "string", "Keyed hash of the identity that the mark is about", is_nullable=True),
-        Field("reference", "string", "Keyed hash of the session or checkpoint id that the mark names", is_nullable=True),
+        Field(
+            "reference", "string", "Keyed hash of the session or checkpoint id that the mark names", is_nullable=True
+        ),
         Field("rules_version", "string", "Version of the identity table that found it"),
     ),
     ("repo", "commit_sha", "kind", "tool", "model", "identity_id", "reference"),
@@ -116,7 +140,12 @@ SESSION_FILES = Table(
         Field("size_bytes", "int64", "Size when it was read", unit="bytes"),
         Field("records", "int64", "Records that were read"),
         Field("quarantined", "int64", "Records that could not be used"),
-        Field("engineer_id", "string", "Pseudonym of the engineer whose sessions they are, where the source says so", is_nullable=True),
+        Field(
+            "engineer_id",
+            "string",
+            "Pseudonym of the engineer whose sessions they are, where the source says so",
+            is_nullable=True,
+        ),
     ),
     ("file_id",),
     "sources",
@@ -147,7 +176,9 @@ SESSION_EVENTS = Table(
     (
         Field("file_id", "string", "The file of session_files"),
         Field("session_id", "string", "Keyed hash of the session id that the record carries"),
-        Field("record_id", "string", "Identity of the record across copies: keyed hash of its uuid, message id or call id"),
+        Field(
+            "record_id", "string", "Identity of the record across copies: keyed hash of its uuid, message id or call id"
+        ),
         POSITION,
         Field("kind", "string", "Kind of event", values=EVENT_KINDS),
         Field("occurred_at", "timestamp", "When", is_nullable=True),
@@ -155,13 +186,24 @@ SESSION_EVENTS = Table(
         Field("tool", "string", "Agent", values=("claude-code", "codex")),
         Field("tool_version", "string", "Version of the agent", is_nullable=True),
         Field("model", "string", "Model of a response", is_nullable=True),
-        Field("value", "string", "Short enumeration or keyed hash: permission mode, tool name, commit id", is_nullable=True),
+        Field(
+            "value",
+            "string",
+            "Short enumeration or keyed hash: permission mode, tool name, commit id",
+            is_nullable=True,
+        ),
         Field("input_tokens", "int64", "Input tokens without cache reads and writes", unit="tokens"),
         Field("output_tokens", "int64", "Output tokens", unit="tokens"),
         Field("cache_read_tokens", "int64", "Input tokens read from cache", unit="tokens"),
         Field("cache_write_tokens", "int64", "Input tokens written to cache", unit="tokens"),
-        Field("place", "list<uint64>", "Keyed hashes of the working directory and of each of its parents, longest first"),
-        Field("place_names", "list<uint64>", "Keyed hashes of the lower-cased names of those directories, in the same order"),
+        Field(
+            "place", "list<uint64>", "Keyed hashes of the working directory and of each of its parents, longest first"
+        ),
+        Field(
+            "place_names",
+            "list<uint64>",
+            "Keyed hashes of the lower-cased names of those directories, in the same order",
+        ),
     ),
     ("file_id", "position", "record_id", "kind"),
     "sources",
@@ -178,9 +220,19 @@ SESSION_EDITS = Table(
         Field("edited_at", "timestamp", "When", is_nullable=True),
         Field("tool", "string", "Agent", values=("claude-code", "codex")),
         Field("model", "string", "Model", is_nullable=True),
-        Field("path_keys", "list<uint64>", "Keyed hashes of the file's path and of its suffixes by whole components, longest first"),
-        Field("place", "list<uint64>", "Keyed hashes of the working directory and of each of its parents, longest first"),
-        Field("place_names", "list<uint64>", "Keyed hashes of the lower-cased names of those directories, in the same order"),
+        Field(
+            "path_keys",
+            "list<uint64>",
+            "Keyed hashes of the file's path and of its suffixes by whole components, longest first",
+        ),
+        Field(
+            "place", "list<uint64>", "Keyed hashes of the working directory and of each of its parents, longest first"
+        ),
+        Field(
+            "place_names",
+            "list<uint64>",
+            "Keyed hashes of the lower-cased names of those directories, in the same order",
+        ),
         Field("lines_written", "int64", "Lines that the edit wrote"),
     ),
     ("file_id", "position", "edit_id"),
@@ -218,7 +270,11 @@ CREDITED_LINES = Table(
         REPO,
         Field("landing_sha", "string", "The landing"),
         Field("path", "string", "Path after the landing"),
-        Field("commit_sha", "string", "Commit inside the landing that last introduced the line; the landing itself where none did"),
+        Field(
+            "commit_sha",
+            "string",
+            "Commit inside the landing that last introduced the line; the landing itself where none did",
+        ),
         Field("note_class", "string", "What a line-level note says", is_nullable=True, values=("ai", "human")),
         Field("note_tool", "string", "Agent that the note names", is_nullable=True),
         Field("note_model", "string", "Model that the note names", is_nullable=True),
@@ -228,7 +284,17 @@ CREDITED_LINES = Table(
         Field("lines_distinct", "int64", "Without lines that only moved"),
         Field("lines_effective", "int64", "Of the distinct ones, those with content"),
     ),
-    ("repo", "landing_sha", "path", "commit_sha", "note_class", "note_tool", "note_model", "session_id", "session_model"),
+    (
+        "repo",
+        "landing_sha",
+        "path",
+        "commit_sha",
+        "note_class",
+        "note_tool",
+        "note_model",
+        "session_id",
+        "session_model",
+    ),
     "stages",
 )
 

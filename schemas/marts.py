@@ -14,9 +14,19 @@ ENGINEER = Field("engineer_id", "string", "Pseudonym of the engineer: keyed hash
 SESSION = Field("session_id", "string", "Pseudonym of the session: keyed hash of the id that the agent gave it")
 RAW = Field("lines_raw", "int64", "Added lines, as git log --first-parent -m --numstat counts them")
 DELETED = Field("lines_deleted", "int64", "Deleted lines, as git counts them")
-DISTINCT = Field("lines_distinct", "int64", "Added lines without those that only moved inside the landing (blocks of 3 or more equal lines, multiset match)")
-EFFECTIVE = Field("lines_effective", "int64", "Distinct lines without blank, short (3 characters or fewer), punctuation-only and over-long (1,000 characters) ones")
-AUTHORED = Field("lines_authored", "int64", "Effective lines outside generated, vendored, minified, lock, snapshot and fixture files")
+DISTINCT = Field(
+    "lines_distinct",
+    "int64",
+    "Added lines without those that only moved inside the landing (blocks of 3 or more equal lines, multiset match)",
+)
+EFFECTIVE = Field(
+    "lines_effective",
+    "int64",
+    "Distinct lines without blank, short (3 characters or fewer), punctuation-only and over-long (1,000 characters) ones",
+)
+AUTHORED = Field(
+    "lines_authored", "int64", "Effective lines outside generated, vendored, minified, lock, snapshot and fixture files"
+)
 LANDED_ON = Field("landed_on", "date", "UTC date of landed_at", is_nullable=True)
 EVIDENCE = (
     "git_ai_note",
@@ -32,7 +42,21 @@ EVIDENCE = (
     "policy_assumption",
     "none",
 )
-CATEGORIES = ("source", "test", "documentation", "configuration", "data", "generated", "vendored", "minified", "lock", "snapshot", "binary", "symlink", "submodule")
+CATEGORIES = (
+    "source",
+    "test",
+    "documentation",
+    "configuration",
+    "data",
+    "generated",
+    "vendored",
+    "minified",
+    "lock",
+    "snapshot",
+    "binary",
+    "symlink",
+    "submodule",
+)
 GRAIN = Field("grain", "string", "Length of the period", values=("day", "week", "month", "quarter"))
 PERIOD = Field("period", "date", "First day of the period (weeks begin on Monday)")
 TIER = Field("tier", "string", "Difficulty tier, or `all`")
@@ -61,7 +85,12 @@ REPOSITORIES = Table(
         _count("commits", "Commits that landed"),
         Field("first_landed_at", "timestamp", "Earliest landing, UTC", is_nullable=True),
         Field("last_landed_at", "timestamp", "Latest landing, UTC", is_nullable=True),
-        Field("status", "string", "ok; partial: some of it could not be read and is counted in quarantine; refused", values=("ok", "partial", "refused")),
+        Field(
+            "status",
+            "string",
+            "ok; partial: some of it could not be read and is counted in quarantine; refused",
+            values=("ok", "partial", "refused"),
+        ),
         Field("error", "string", "Why it was refused or is partial, and what to do", is_nullable=True),
     ),
     ("repo",),
@@ -73,7 +102,12 @@ LANDINGS = Table(
     (
         REPO,
         LANDING,
-        Field("landed_at", "timestamp", "Committer time of the landing, UTC; null outside the years 1 to 9999", is_nullable=True),
+        Field(
+            "landed_at",
+            "timestamp",
+            "Committer time of the landing, UTC; null outside the years 1 to 9999",
+            is_nullable=True,
+        ),
         LANDED_ON,
         Field("kind", "string", "How it landed", values=("merge", "squash", "direct", "root")),
         ENGINEER,
@@ -133,11 +167,22 @@ MERGED_LINES = Table(
         LANDED_ON,
         Field("path", "string", "Path after the landing"),
         ENGINEER,
-        Field("author_class", "string", "Who wrote the lines, as the point estimate counts them", values=AUTHOR_CLASSES),
-        Field("tool", "string", "Agents, joined by `+` where several are named and a line cannot be told apart; bot for automation; empty otherwise"),
+        Field(
+            "author_class", "string", "Who wrote the lines, as the point estimate counts them", values=AUTHOR_CLASSES
+        ),
+        Field(
+            "tool",
+            "string",
+            "Agents, joined by `+` where several are named and a line cannot be told apart; bot for automation; empty otherwise",
+        ),
         Field("model", "string", "Model; empty where unknown"),
         Field("evidence", "string", "Kind of evidence that decided", values=EVIDENCE),
-        Field("strength", "string", "How strong it is: line (this line), author (a bot authored the commit), commit (a mark on the whole commit), none", values=("line", "author", "commit", "none")),
+        Field(
+            "strength",
+            "string",
+            "How strong it is: line (this line), author (a bot authored the commit), commit (a mark on the whole commit), none",
+            values=("line", "author", "commit", "none"),
+        ),
         RAW,
         DISTINCT,
         EFFECTIVE,
@@ -167,7 +212,9 @@ SESSIONS = Table(
         Field("tool_version", "string", "Last version of the agent in the session", is_nullable=True),
         Field("model", "string", "Model with the most output tokens", is_nullable=True),
         Field("engineer_id", "string", "Pseudonym of whose session it is, where known", is_nullable=True),
-        Field("repo", "string", "Repository that most of its edits, or its working directory, belong to", is_nullable=True),
+        Field(
+            "repo", "string", "Repository that most of its edits, or its working directory, belong to", is_nullable=True
+        ),
         Field("started_at", "timestamp", "First event, UTC", is_nullable=True),
         Field("ended_at", "timestamp", "Last event, UTC", is_nullable=True),
         _count("prompts", "Prompts typed by a person", "prompts"),
@@ -203,10 +250,21 @@ SESSION_OUTCOMES = Table(
         SESSION,
         JUDGE,
         Field("judge_version", "string", "Version of the judge and its rubric"),
-        Field("outcome", "string", "Whether the agent clearly did what was asked without needing corrections", values=("success", "failure", "unclear")),
+        Field(
+            "outcome",
+            "string",
+            "Whether the agent clearly did what was asked without needing corrections",
+            values=("success", "failure", "unclear"),
+        ),
         Field("tier", "string", "Difficulty tier", values=("trivial", "routine", "substantial", "open_ended")),
-        Field("human_minutes", "float64", "Estimate of how long a person would have taken", "minutes", is_nullable=True),
-        Field("verified", "bool", "Success with hard evidence: lines that landed, tests that passed last, or the user's explicit confirmation"),
+        Field(
+            "human_minutes", "float64", "Estimate of how long a person would have taken", "minutes", is_nullable=True
+        ),
+        Field(
+            "verified",
+            "bool",
+            "Success with hard evidence: lines that landed, tests that passed last, or the user's explicit confirmation",
+        ),
     ),
     ("session_id", "judge"),
     "stages",
@@ -231,12 +289,28 @@ LINES_PER_ENGINEER_QUARTER = Table(
     "day's lines with landings capped, A the engineers with a landing in the trailing 365 days.",
     (
         Field("quarter", "string", "Quarter, as 2026Q2"),
-        Field("specification", "string", "Choices behind the number: numerator, cap, denominator, days, aggregate, baseline"),
+        Field(
+            "specification",
+            "string",
+            "Choices behind the number: numerator, cap, denominator, days, aggregate, baseline",
+        ),
         Field("is_headline", "bool", "Whether it is the specification that the summary quotes"),
         Field("value", "float64", "Lines per engineer per day", "lines per engineer-day"),
-        Field("value_lower", "float64", "Lower end of the 95 % bootstrap interval, clustered by engineer", "lines per engineer-day", is_nullable=True),
+        Field(
+            "value_lower",
+            "float64",
+            "Lower end of the 95 % bootstrap interval, clustered by engineer",
+            "lines per engineer-day",
+            is_nullable=True,
+        ),
         Field("value_upper", "float64", "Upper end", "lines per engineer-day", is_nullable=True),
-        Field("multiple", "float64", "Value divided by the mean of the baseline quarters; null without baseline quarters", "ratio", is_nullable=True),
+        Field(
+            "multiple",
+            "float64",
+            "Value divided by the mean of the baseline quarters; null without baseline quarters",
+            "ratio",
+            is_nullable=True,
+        ),
         Field("multiple_lower", "float64", "Lower end of the multiple's 95 % interval", "ratio", is_nullable=True),
         Field("multiple_upper", "float64", "Upper end", "ratio", is_nullable=True),
         _count("engineers", "Engineers with a landing in the quarter", "engineers"),
@@ -266,7 +340,11 @@ AI_SHARE = Table(
         _count("generated", "Lines of generated, vendored, minified, lock and snapshot files"),
         _count("unknown", "Lines without evidence"),
         _share("coverage", "Share of lines with any evidence", is_nullable=False),
-        Field("is_corrected", "bool", "Whether the point estimate is corrected by measured precision and recall of commit marks"),
+        Field(
+            "is_corrected",
+            "bool",
+            "Whether the point estimate is corrected by measured precision and recall of commit marks",
+        ),
         Field("rules_version", "string", "Version of the identity table"),
     ),
     ("grain", "period", "repo"),
@@ -306,10 +384,24 @@ SESSION_FRICTION = Table(
         _count("interruptions", "Interruptions", "times"),
         _count("rejections", "Rejected tool uses", "times"),
         _count("corrections", "Corrections", "times"),
-        _count("takeovers", "Sessions whose work a person finished: it ended by interruption or rejection and nothing of it landed", "sessions"),
-        Field("interruptions_per_100_prompts", "float64", "Interruptions per 100 prompts", "per 100 prompts", is_nullable=True),
-        Field("rejections_per_100_prompts", "float64", "Rejections per 100 prompts", "per 100 prompts", is_nullable=True),
-        Field("corrections_per_100_prompts", "float64", "Corrections per 100 prompts", "per 100 prompts", is_nullable=True),
+        _count(
+            "takeovers",
+            "Sessions whose work a person finished: it ended by interruption or rejection and nothing of it landed",
+            "sessions",
+        ),
+        Field(
+            "interruptions_per_100_prompts",
+            "float64",
+            "Interruptions per 100 prompts",
+            "per 100 prompts",
+            is_nullable=True,
+        ),
+        Field(
+            "rejections_per_100_prompts", "float64", "Rejections per 100 prompts", "per 100 prompts", is_nullable=True
+        ),
+        Field(
+            "corrections_per_100_prompts", "float64", "Corrections per 100 prompts", "per 100 prompts", is_nullable=True
+        ),
         Field("takeovers_per_session", "float64", "Takeovers divided by sessions", "per session", is_nullable=True),
     ),
     ("grain", "period", "tier", "model", "tool"),

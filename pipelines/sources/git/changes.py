@@ -45,7 +45,12 @@ class Changes:
 
     @classmethod
     def of_lines(
-        cls, *, is_added: NDArray[np.bool_], line: NDArray[np.uint32], hashes: NDArray[np.uint64], shapes: NDArray[np.uint8]
+        cls,
+        *,
+        is_added: NDArray[np.bool_],
+        line: NDArray[np.uint32],
+        hashes: NDArray[np.uint64],
+        shapes: NDArray[np.uint8],
     ) -> Changes:
         """Lines of one nameless change."""
         one = np.zeros(1, np.int64)
@@ -90,7 +95,9 @@ def join_changes(parts: Sequence[Changes]) -> Changes:
         path=[value for part in parts for value in part.path],
         old_path=[value for part in parts for value in part.old_path],
         is_binary=joined("is_binary", np.bool_),
-        line_change=np.concatenate([np.empty(0, np.int64), *(part.line_change + offset for part, offset in zip(parts, offsets, strict=False))]),
+        line_change=np.concatenate(
+            [np.empty(0, np.int64), *(part.line_change + offset for part, offset in zip(parts, offsets, strict=False))]
+        ),
         is_added=joined("is_added", np.bool_),
         line=joined("line", np.uint32),
         hash=joined("hash", np.uint64),

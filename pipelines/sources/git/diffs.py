@@ -95,7 +95,9 @@ def _read_segment(git: Git, pairs: Sequence[tuple[str, str]], first_pair: int, a
     return diffs
 
 
-def _run(git: Git, pairs: Sequence[tuple[str, str]], first_pair: int, advance: Callable[[int], None]) -> tuple[Changes, int]:
+def _run(
+    git: Git, pairs: Sequence[tuple[str, str]], first_pair: int, advance: Callable[[int], None]
+) -> tuple[Changes, int]:
     """One child over the pairs. Returns what it gave and how many pairs of it are whole."""
     child = git.start(*_DIFF, lines=(" ".join(pair) for pair in pairs))
     parser = StreamParser(git.hex_length, pairs, first_pair)

@@ -21,7 +21,19 @@ if TYPE_CHECKING:
     from pipelines.sources.git.isolation import Git
 
 _RAW = ("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "-l1000", "--ignore-submodules=none", "--stdin")
-_DIFF = ("diff", "-z", "--raw", "-p", "-U1", "--no-abbrev", "--no-ext-diff", "--no-textconv", "--no-color", "--diff-algorithm=myers", "--end-of-options")
+_DIFF = (
+    "diff",
+    "-z",
+    "--raw",
+    "-p",
+    "-U1",
+    "--no-abbrev",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-color",
+    "--diff-algorithm=myers",
+    "--end-of-options",
+)
 _SUBMODULE = 0o160000
 
 
@@ -42,11 +54,17 @@ def read_entries(git: Git, pair: tuple[str, str], index: int) -> tuple[Changes, 
     Raises `GitError` where even the trees cannot be read.
     """
     entries = _list_entries(git, pair)
-    present = _find_present(git, {sha for entry in entries for sha in (entry.old_id, entry.new_id) if set(sha) != {"0"}})
+    present = _find_present(
+        git, {sha for entry in entries for sha in (entry.old_id, entry.new_id) if set(sha) != {"0"}}
+    )
     parts: list[Changes] = []
     missing: list[bytes] = []
     for entry in entries:
-        sides = [sha for sha, mode in ((entry.old_id, entry.old_mode), (entry.new_id, entry.new_mode)) if mode not in (0, _SUBMODULE)]
+        sides = [
+            sha
+            for sha, mode in ((entry.old_id, entry.old_mode), (entry.new_id, entry.new_mode))
+            if mode not in (0, _SUBMODULE)
+        ]
         if all(sha in present for sha in sides):
             parts.append(_read_entry(git, entry, index))
         else:
@@ -96,10 +114,21 @@ def _read_submodule(git: Git, entry: _Entry, index: int) -> Changes:
     """A submodule counts as the one line that git diffs for it; a file on the other side counts whole."""
     parts: list[Changes] = []
     for sha, mode, is_added in ((entry.old_id, entry.old_mode, False), (entry.new_id, entry.new_mode, True)):
-        text = b"" if mode == 0 else f"Subproject commit {sha}\n".encode() if mode == _SUBMODULE else git.run("cat-file", "blob", sha)
+        text = (
+            b""
+            if mode == 0
+            else f"Subproject commit {sha}\n".encode()
+            if mode == _SUBMODULE
+            else git.run("cat-file", "blob", sha)
+        )
         hashes, shapes = hash_text(text)
         parts.append(
-            Changes.of_lines(is_added=np.full(hashes.size, is_added), line=np.arange(1, hashes.size + 1, dtype=np.uint32), hashes=hashes, shapes=shapes)
+            Changes.of_lines(
+                is_added=np.full(hashes.size, is_added),
+                line=np.arange(1, hashes.size + 1, dtype=np.uint32),
+                hashes=hashes,
+                shapes=shapes,
+            )
         )
     return _as_entry(entry, index, join_changes(parts), is_binary=False)
 

@@ -48,7 +48,9 @@ def _walk(git: Git, head: str, quarantine: Callable[[str, str, str], None]) -> s
         following: list[str] = []
         for sha, kind, content in read_objects(git, frontier):
             if kind != "commit" or content is None:
-                quarantine(sha, f"commit_{kind}", "the commit's object cannot be read; run `git fsck` and fetch it again")
+                quarantine(
+                    sha, f"commit_{kind}", "the commit's object cannot be read; run `git fsck` and fetch it again"
+                )
                 continue
             found.add(sha)
             if sha in git.boundary:

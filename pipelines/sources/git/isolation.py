@@ -7,6 +7,7 @@ command line; its configuration, hooks, attributes, grafts and replacements are 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -15,11 +16,12 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+NOTES_REF = "refs/notes/ai"
 SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SMALL = 1 << 20
 _PACKED_REFS_BYTES = 1 << 30
@@ -93,6 +95,7 @@ class Source:
 
     @property
     def objects(self) -> Path:
+        """Folder of the object store."""
         return self.common_dir / "objects"
 
 
@@ -103,13 +106,20 @@ def read_small(path: Path, limit: int = _SMALL) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise RepositoryError("unreadable_file", f"{path.name} cannot be opened: {error.strerror}; check its permissions and that it is no link") from error
+        raise RepositoryError(
+            "unreadable_file",
+            f"{path.name} cannot be opened: {error.strerror}; check its permissions and that it is no link",
+        ) from error
     with os.fdopen(descriptor, "rb") as handle:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise RepositoryError("special_file", f"{path.name} is not a regular file; make a fresh clone and name that")
+            raise RepositoryError(
+                "special_file", f"{path.name} is not a regular file; make a fresh clone and name that"
+            )
         if status.st_size > limit:
-            raise RepositoryError("oversized_file", f"{path.name} has {status.st_size} bytes, over the limit of {limit}")
+            raise RepositoryError(
+                "oversized_file", f"{path.name} has {status.st_size} bytes, over the limit of {limit}"
+            )
         return handle.read(limit + 1)
 
 
@@ -126,7 +136,9 @@ def find_source(path: Path) -> Source:
         return _checked(_find_worktree(dot_git))
     if (path / "objects").is_dir() and (path / "HEAD").exists():
         return _checked(Source(path, path))
-    raise RepositoryError("not_a_repository", "it is not a git repository: there is neither a `.git` nor `HEAD` and `objects`")
+    raise RepositoryError(
+        "not_a_repository", "it is not a git repository: there is neither a `.git` nor `HEAD` and `objects`"
+    )
 
 
 def _find_worktree(dot_git: Path) -> Source:
@@ -137,21 +149,32 @@ def _find_worktree(dot_git: Path) -> Source:
     back = (read_small(git_dir / "gitdir") or b"").decode("utf-8", "surrogateescape").strip()
     common = (read_small(git_dir / "commondir") or b"").decode("utf-8", "surrogateescape").strip()
     if not back or (git_dir / back).resolve() != dot_git.resolve() or not common:
-        raise RepositoryError("unconfirmed_git_file", "`.git` points to a git directory that does not point back; name that directory instead")
+        raise RepositoryError(
+            "unconfirmed_git_file",
+            "`.git` points to a git directory that does not point back; name that directory instead",
+        )
     return Source(git_dir, (git_dir / common).resolve())
 
 
 def _checked(source: Source) -> Source:
     """Refuse what would make git read elsewhere or wait for ever."""
     if source.git_dir == source.common_dir and (source.git_dir / "commondir").exists():
-        raise RepositoryError("odd_commondir", "it borrows another repository's folder (`commondir`); name that repository")
+        raise RepositoryError(
+            "odd_commondir", "it borrows another repository's folder (`commondir`); name that repository"
+        )
     if (source.common_dir / "reftable").exists():
-        raise RepositoryError("reftable", "its refs are stored as reftable, which this git cannot read; run `git refs migrate --ref-format=files`")
+        raise RepositoryError(
+            "reftable",
+            "its refs are stored as reftable, which this git cannot read; run `git refs migrate --ref-format=files`",
+        )
     if not source.objects.is_dir() or source.objects.is_symlink():
         raise RepositoryError("no_objects", "`objects` is missing or a link; make a fresh clone and name that")
     alternates = source.objects / "info" / "alternates"
     if read_small(alternates) is not None:
-        raise RepositoryError("alternates", "it borrows objects from another folder (`objects/info/alternates`); run `git repack -a -d` in it and remove that file")
+        raise RepositoryError(
+            "alternates",
+            "it borrows objects from another folder (`objects/info/alternates`); run `git repack -a -d` in it and remove that file",
+        )
     for folder in (source.objects, source.objects / "pack", *_loose_folders(source.objects)):
         if not folder.is_dir():
             continue
@@ -159,7 +182,10 @@ def _checked(source: Source) -> Source:
             for entry in entries:
                 mode = entry.stat(follow_symlinks=False).st_mode
                 if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                    raise RepositoryError("special_file", f"`objects` holds something that is neither file nor folder ({entry.name[:80]!r}); make a fresh clone and name that")
+                    raise RepositoryError(
+                        "special_file",
+                        f"`objects` holds something that is neither file nor folder ({entry.name[:80]!r}); make a fresh clone and name that",
+                    )
     return source
 
 
@@ -179,18 +205,33 @@ def read_refs(source: Source) -> dict[str, str]:
 
 
 def resolve(source: Source, name: str) -> str | None:
-    """Commit id of a ref, a branch name, `HEAD` or an id; None for an unborn branch or an unknown name.
+    """Commit id of a ref, a branch name, `HEAD` or an id; None for an unborn branch or missing notes.
 
-    Raises `RepositoryError` for a ref that loops or is no ref.
+    Raises `RepositoryError` for a ref that loops and for a branch that is not there.
     """
     if SHA.fullmatch(name):
         return name
     packed = read_refs(source)
-    candidates = ["HEAD"] if name == "HEAD" else [name, f"refs/{name}", f"refs/heads/{name}", f"refs/tags/{name}", f"refs/remotes/{name}", f"refs/remotes/origin/{name}"]
+    candidates = (
+        ["HEAD"]
+        if name == "HEAD"
+        else [
+            name,
+            f"refs/{name}",
+            f"refs/heads/{name}",
+            f"refs/tags/{name}",
+            f"refs/remotes/{name}",
+            f"refs/remotes/origin/{name}",
+        ]
+    )
     for candidate in candidates:
         found = _follow(source, packed, candidate)
         if found is not None:
             return found
+    if name not in ("HEAD", NOTES_REF):
+        raise RepositoryError(
+            "no_such_branch", f"it has no branch or tag {name[:200]!r}; mend `mainline` in the configuration"
+        )
     return None
 
 
@@ -220,6 +261,15 @@ def _is_plain(folder: Path, name: str) -> bool:
     return not path.is_dir()
 
 
+def stamp_objects(source: Source) -> str:
+    """A stamp that changes when objects are added: names of packs and of folders of loose objects, with their times."""
+    stamp = hashlib.sha256()
+    for folder in (source.objects / "pack", *_loose_folders(source.objects)):
+        if folder.is_dir():
+            stamp.update(f"{folder.name}:{folder.stat().st_mtime_ns}\n".encode())
+    return stamp.hexdigest()
+
+
 def read_boundary(source: Source) -> tuple[str, ...]:
     """Commits whose parents a shallow clone lacks, sorted."""
     shallow = read_small(source.common_dir / "shallow", _PACKED_REFS_BYTES) or b""
@@ -240,7 +290,7 @@ class Git:
         self.git_dir = self.folder / "git"
         self.boundary = self._lay_shadow()
 
-    def __enter__(self) -> Git:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -253,10 +303,16 @@ class Git:
         (self.git_dir / "refs").mkdir()
         (self.git_dir / "HEAD").write_text("ref: refs/heads/shadow\n")
         sha256 = self.hex_length == 64
-        extensions = "\trepositoryformatversion = 1\n[extensions]\n\tobjectFormat = sha256\n" if sha256 else "\trepositoryformatversion = 0\n"
+        extensions = (
+            "\trepositoryformatversion = 1\n[extensions]\n\tobjectFormat = sha256\n"
+            if sha256
+            else "\trepositoryformatversion = 0\n"
+        )
         (self.git_dir / "config").write_text("[core]\n\tbare = true\n" + extensions)
         objects = os.fsencode(self.source.objects.resolve())
-        quoted = b"".join(b"\\%03o" % byte if byte < 32 or byte in b'"\\' or byte > 126 else bytes([byte]) for byte in objects)
+        quoted = b"".join(
+            b"\\%03o" % byte if byte < 32 or byte in b'"\\' or byte > 126 else bytes([byte]) for byte in objects
+        )
         (info / "alternates").write_bytes(b'"' + quoted + b'"\n')
         (self.folder / "gitconfig").write_text(_GLOBAL_CONFIG)
         boundary = read_boundary(self.source)
@@ -304,17 +360,26 @@ class Git:
         options = [word for option in _OPTIONS for word in ("-c", option)]
         if self.hex_length == 40:
             options += ["-c", f"attr.tree={self.empty_tree}"]
-        return ["git", "--no-pager", "--no-replace-objects", "--no-optional-locks", "--literal-pathspecs", f"--git-dir={self.git_dir}", *options, *arguments]
+        return [
+            "git",
+            "--no-pager",
+            "--no-replace-objects",
+            "--no-optional-locks",
+            "--literal-pathspecs",
+            f"--git-dir={self.git_dir}",
+            *options,
+            *arguments,
+        ]
 
     def start(self, *arguments: str, lines: Iterable[str] | None = None) -> subprocess.Popen[bytes]:
         """Start a git child whose standard input is `lines` (through an unnamed file) or nothing."""
         stdin: IO[bytes] | int = subprocess.DEVNULL
         if lines is not None:
-            stdin = tempfile.TemporaryFile(dir=self.folder)
+            stdin = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 - closed below, when the child has it
             stdin.writelines(line.encode() + b"\n" for line in lines)
             stdin.seek(0)
         try:
-            return subprocess.Popen(  # noqa: S603 - our own words, an absolute git directory, an environment from nothing
+            return subprocess.Popen(
                 self.command(*arguments),
                 stdin=stdin,
                 stdout=subprocess.PIPE,
@@ -332,8 +397,13 @@ class Git:
         with tempfile.TemporaryFile(dir=self.folder) as stdin:
             stdin.write(content)
             stdin.seek(0)
-            written = subprocess.run(  # noqa: S603 - as in `start`
-                self.command("hash-object", "-w", "--stdin"), stdin=stdin, capture_output=True, env=self._environment(), cwd=self.git_dir, check=True
+            written = subprocess.run(
+                self.command("hash-object", "-w", "--stdin"),
+                stdin=stdin,
+                capture_output=True,
+                env=self._environment(),
+                cwd=self.git_dir,
+                check=True,
             )
         return written.stdout.decode("ascii").strip()
 
@@ -348,4 +418,4 @@ class Git:
 
 def git_version() -> str:
     """What `git --version` prints."""
-    return subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607 - git is found on PATH by design
+    return subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout.strip()

@@ -54,7 +54,9 @@ class Rules:
             self._logins.update((login.lower(), rule) for login in rule.get("logins", ()))
             self._names.update((name.lower(), rule) for name in rule.get("names", ()))
         self._models = [(rule["tool"], re.compile(rule["name"]), rule["model"]) for rule in table["models"]]
-        self._footers = [(rule["tool"], rule["kind"], re.compile(rule["pattern"], re.MULTILINE)) for rule in table["footers"]]
+        self._footers = [
+            (rule["tool"], rule["kind"], re.compile(rule["pattern"], re.MULTILINE)) for rule in table["footers"]
+        ]
         policy = table["policy"]
         keys = "|".join(re.escape(key) for key in policy["keys"])
         self._policy = re.compile(rf"(?im)^[ \t]*({keys})\s*:[ \t]*(.+?)[ \t]*$")
@@ -74,10 +76,9 @@ class Rules:
         if rule is None and match:
             number, login = int(match.group(1)), match.group(2)
             by_login = self._logins.get(login)
-            if number == _GITHUB_ACTIONS_ID and by_login:
-                rule = by_login  # actions reuse that id under an agent's name
-            else:
-                rule = self._ids.get(number) or by_login
+            # Actions reuse their one id under an agent's name.
+            is_reused = number == _GITHUB_ACTIONS_ID and by_login
+            rule = by_login if is_reused else self._ids.get(number) or by_login
             if rule is None and login.endswith("[bot]"):
                 return "bot", "automation", "automation"
             if rule is None:
@@ -104,13 +105,21 @@ class Rules:
         marks: set[Mark] = set()
         author = self.identify(commit.author)
         if author:
-            kind = {"autonomous": "bot_author", "automation": "automation_author", "reviewer": "review_suggestion", "hint": "hint", "assistant": "co_author_trailer"}[author[2]]
+            kind = {
+                "autonomous": "bot_author",
+                "automation": "automation_author",
+                "reviewer": "review_suggestion",
+                "hint": "hint",
+                "assistant": "co_author_trailer",
+            }[author[2]]
             marks.add(Mark(kind, author[0], self.model_of(author[0], commit.author.name)))
         elif _AIDER_AUTHOR.search(commit.author.name):
             marks.add(Mark("aider_author", "aider"))
         if _INTERESTING.search(commit.message):
             self._scan(commit.message, marks)
-        return sorted(marks, key=lambda mark: (mark.kind, mark.tool, mark.model, mark.person or ("", ""), mark.reference))
+        return sorted(
+            marks, key=lambda mark: (mark.kind, mark.tool, mark.model, mark.person or ("", ""), mark.reference)
+        )
 
     def _scan(self, message: str, marks: set[Mark]) -> None:
         for match in _CO_AUTHOR.finditer(message):
@@ -154,7 +163,7 @@ def parse_person(text: str) -> Identity:
     words = text.split()
     mails = [word for word in words if "@" in word]
     if mails:
-        return Identity(" ".join(word for word in words if word != mails[0]), mails[0].strip("()<>\""))
+        return Identity(" ".join(word for word in words if word != mails[0]), mails[0].strip('()<>"'))
     return Identity(text, "")
 
 

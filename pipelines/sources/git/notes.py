@@ -86,12 +86,15 @@ def _read_agents(metadata: dict[str, Any]) -> dict[str, tuple[str, str]]:
         for key, record in records.items() if isinstance(records, dict) else ():
             agent = record.get("agent_id") if isinstance(record, dict) else None
             if isinstance(agent, dict):
-                agents[key] = (_name_tool(str(agent.get("tool") or "unknown")), clean_model(str(agent.get("model") or "")))
+                agents[key] = (
+                    _name_tool(str(agent.get("tool") or "unknown")),
+                    clean_model(str(agent.get("model") or "")),
+                )
     return agents
 
 
 def _name_tool(tool: str) -> str:
-    tool = tool.strip().lower()
+    tool = tool.strip().lower() or "unknown"
     return {"claude": "claude-code", "github-copilot": "copilot"}.get(tool, tool)
 
 
@@ -119,7 +122,9 @@ def read_notes(git: Git, tip: str, quarantine: Callable[[str, str, str], None]) 
             blobs.setdefault(commit, header.split()[2].decode())
     notes: list[Note] = []
     index: dict[str, set[tuple[str, str]]] = {}
-    for (commit, _), (_, kind, content) in zip(sorted(blobs.items()), read_objects(git, (blobs[c] for c in sorted(blobs))), strict=True):
+    for (commit, _), (_, kind, content) in zip(
+        sorted(blobs.items()), read_objects(git, (blobs[c] for c in sorted(blobs))), strict=True
+    ):
         if content is None:
             quarantine(commit, f"note_{kind}", "the note's blob cannot be read; fetch refs/notes/ai again")
             continue

@@ -10,36 +10,38 @@ import hashlib
 from collections import defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from pipelines.sources.git import isolation
-from pipelines.sources.git.changes import Changes
 from pipelines.sources.git.diffs import read_diffs
 from pipelines.sources.git.graph import find_new_commits
 from pipelines.sources.git.marks import Rules, load_rules
 from pipelines.sources.git.notes import read_notes
 from pipelines.sources.git.objects import Commit, parse_commit, read_objects
-from pipelines.sources.git.state import RepositoryRead, load_read, save_read
+from pipelines.sources.git.state import Failure, RepositoryRead, load_read, save_read
 from pipelines.sources.git.subjects import is_forge_commit, pull_request_of
 from schemas import TABLES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from pipelines.config import Repository
     from pipelines.identities import Identities
     from pipelines.lake import Lake
     from pipelines.progress import Progress
+    from pipelines.sources.git.changes import Changes
 
 # Raise it when what is read of a commit changes: everything is then read again.
 READER_VERSION = "1"
 _STATUS = {"A": "added", "M": "modified", "D": "deleted", "R": "renamed", "C": "copied", "T": "type_changed"}
 _KIND = {0o120000: "symlink", 0o160000: "submodule"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NOTES_REF = "refs/notes/ai"
+_NOTE_ROWS = 1 << 16
 
 
 def ingest_repository(
@@ -53,8 +55,6 @@ def ingest_repository(
     try:
         source = isolation.find_source(repository.path)
         head = isolation.resolve(source, repository.mainline)
-        if head is None and repository.mainline != "HEAD":
-            raise isolation.RepositoryError("no_such_branch", f"it has no branch or tag {repository.mainline!r}; mend `mainline`")
         read = _Ingestion(repository, lake, identities, state, jobs, progress).run(source, head, before)
     except (isolation.RepositoryError, isolation.GitError, OSError) as error:
         reason = error.reason if isinstance(error, isolation.RepositoryError) else type(error).__name__
@@ -70,7 +70,9 @@ def ingest_repository(
 class _Ingestion:
     """One repository's reading; holds what its steps share."""
 
-    def __init__(self, repository: Repository, lake: Lake, identities: Identities, state: Path, jobs: int, progress: Progress) -> None:
+    def __init__(
+        self, repository: Repository, lake: Lake, identities: Identities, state: Path, jobs: int, progress: Progress
+    ) -> None:
         self.repository = repository
         self.repo = repository.name
         self.lake = lake
@@ -84,30 +86,62 @@ class _Ingestion:
 
     def run(self, source: isolation.Source, head: str | None, before: RepositoryRead) -> RepositoryRead:
         version = f"{READER_VERSION}-{self.rules.version}"
-        notes = isolation.resolve(source, _NOTES_REF)
+        notes = isolation.resolve(source, isolation.NOTES_REF)
         boundary = isolation.read_boundary(source)
-        if before.reader_version != version or before.boundary != boundary or before.failed:
+        objects = isolation.stamp_objects(source)
+        is_mendable = bool(before.failed) and before.objects != objects
+        if before.reader_version != version or before.boundary != boundary or is_mendable:
             before = self._forget(before)
         if before.head_sha == head and before.notes_sha == notes and before.reader_version == version:
-            return replace(before, status="partial" if boundary else "ok", error=_explain(boundary, ()), commits_new=0, lines_new=0)
+            is_whole = not (boundary or before.failed)
+            error = _explain(boundary, before.failed) if head else before.error
+            return replace(
+                before, status="ok" if is_whole else "partial", error=error, objects=objects, commits_new=0, lines_new=0
+            )
         if head is None:
             self._forget(before)
-            return replace(before, head_sha=None, notes_sha=notes, reader_version=version, status="ok", error="the mainline has no commit yet", commits=0)
+            return replace(
+                before,
+                head_sha=None,
+                notes_sha=notes,
+                reader_version=version,
+                status="ok",
+                error="the mainline has no commit yet",
+                commits=0,
+            )
         with isolation.Git(source, self.state, len(head)) as git:
             lines_new, commits_new, total = self._read_history(git, head, before)
             if before.notes_sha != notes:
                 self._read_notes(git, notes)
             self._keep_mailmap(git, head)
         self.identities.remember(self.people)
-        failed = tuple(sorted({position for position, _ in self.quarantined if position}))
-        rows = [{"source": "git", "path": self.repo, "position": p, "reason": r, "detail": d} for (p, r), d in sorted(self.quarantined.items())]
-        rows += [{"source": "git", "path": self.repo, "position": sha, "reason": "shallow_boundary", "detail": "its parents are not in this shallow clone, so its lines are unknown; run `git fetch --unshallow`"} for sha in boundary]
-        self.lake.write("quarantine", pl.DataFrame(rows, schema=TABLES["quarantine"].polars_schema).sort("position", "reason"), {"source": "git", "repo": self.repo})
-        lost = tuple(sha for sha in failed if not any(r.startswith("note") for p, r in self.quarantined if p == sha))
+        if before.failed:  # nothing has come that could mend them: they stay as they were
+            self.quarantined |= {(position, reason): detail for position, reason, detail in before.failed}
+        failed = tuple((position, reason, detail) for (position, reason), detail in sorted(self.quarantined.items()))
+        self._write_quarantine(failed, boundary)
         return RepositoryRead(
-            self.repo, str(self.repository.path), self.repository.mainline, head,
-            "partial" if boundary or self.quarantined else "ok", _explain(boundary, failed), version, notes, boundary, lost, total, commits_new, lines_new,
-        )  # fmt: skip
+            repo=self.repo,
+            path=before.path,
+            mainline=before.mainline,
+            head_sha=head,
+            status="partial" if boundary or failed else "ok",
+            error=_explain(boundary, failed),
+            reader_version=version,
+            notes_sha=notes,
+            objects=objects,
+            boundary=boundary,
+            failed=failed,
+            commits=total,
+            commits_new=commits_new,
+            lines_new=lines_new,
+        )
+
+    def _write_quarantine(self, failed: tuple[Failure, ...], boundary: tuple[str, ...]) -> None:
+        rows = [("git", self.repo, *failure) for failure in failed]
+        mend = "its parents are not in this shallow clone, so its lines are unknown; run `git fetch --unshallow`"
+        rows += [("git", self.repo, sha, "shallow_boundary", mend) for sha in boundary]
+        frame = pl.DataFrame(rows, schema=TABLES["quarantine"].polars_schema, orient="row").sort("position", "reason")
+        self.lake.write("quarantine", frame, {"source": "git", "repo": self.repo})
 
     def _forget(self, before: RepositoryRead) -> RepositoryRead:
         for table in ("git_commits", "git_changes", "git_lines", "git_marks", "git_notes"):
@@ -121,7 +155,9 @@ class _Ingestion:
         if gone is None:  # the old tip cannot be followed any more
             self._forget(before)
             known, gone = known.clear(), set()
-        commits = [commit for commit in (self._read_commit(git, *answer) for answer in read_objects(git, sorted(new))) if commit]
+        commits = [
+            commit for commit in (self._read_commit(*answer) for answer in read_objects(git, sorted(new))) if commit
+        ]
         years: dict[str, list[Commit]] = defaultdict(list)
         for commit in commits:
             years[_year_of(commit.committed_at)].append(commit)
@@ -141,9 +177,11 @@ class _Ingestion:
     def _quarantine(self, position: str, reason: str, detail: str) -> None:
         self.quarantined[position, reason] = detail
 
-    def _read_commit(self, git: isolation.Git, sha: str, kind: str, content: bytes | None) -> Commit | None:
+    def _read_commit(self, sha: str, kind: str, content: bytes | None) -> Commit | None:
         if content is None or kind != "commit":
-            self._quarantine(sha, f"commit_{kind}", "the commit's object cannot be read; run `git fsck` and fetch it again")
+            self._quarantine(
+                sha, f"commit_{kind}", "the commit's object cannot be read; run `git fsck` and fetch it again"
+            )
             return None
         return parse_commit(sha, content)
 
@@ -156,7 +194,9 @@ class _Ingestion:
                 trees[sha] = parse_commit(sha, content).tree
         return trees
 
-    def _write_year(self, git: isolation.Git, year: str, commits: list[Commit], lost: set[str], trees: dict[str, str], task: str) -> int:
+    def _write_year(
+        self, git: isolation.Git, year: str, commits: list[Commit], lost: set[str], trees: dict[str, str], task: str
+    ) -> int:
         readable: list[Commit] = []
         pairs: list[tuple[str, str]] = []
         for commit in commits:
@@ -164,23 +204,39 @@ class _Ingestion:
                 continue
             old = trees.get(commit.parents[0]) if commit.parents else git.empty_tree
             if old is None:
-                self._quarantine(commit.sha, "missing_parent", "its first parent cannot be read, so its lines are unknown; fetch it again")
+                self._quarantine(
+                    commit.sha,
+                    "missing_parent",
+                    "its first parent cannot be read, so its lines are unknown; fetch it again",
+                )
                 continue
             readable.append(commit)
             pairs.append((old, commit.tree))
         diffs = read_diffs(git, pairs, self.jobs, lambda amount: self.progress.advance(task, amount))
         for pair, path in diffs.missing:
             name = path.decode("utf-8", "backslashreplace")
-            self._quarantine(f"{readable[pair].sha}:{name}", "missing_content", "the file's content is not in this clone, so its lines are unknown; fetch it again without a filter")
+            self._quarantine(
+                f"{readable[pair].sha}:{name}",
+                "missing_content",
+                "the file's content is not in this clone, so its lines are unknown; fetch it again without a filter",
+            )
         for pair in diffs.failed:
-            self._quarantine(readable[pair].sha, "unreadable_diff", "git could not compare it with its parent; run `git fsck` and fetch it again")
+            self._quarantine(
+                readable[pair].sha,
+                "unreadable_diff",
+                "git could not compare it with its parent; run `git fsck` and fetch it again",
+            )
         partition = {"repo": self.repo, "year": year}
         # A run that was cut short may have left some of the new commits behind: they are replaced, not added.
         stale = pl.col("commit_sha").is_in(sorted(lost | {commit.sha for commit in commits}))
-        rows = pl.concat([self.lake.read("git_commits", partition).filter(~stale), self._commit_rows(commits, git.boundary)])
+        rows = pl.concat(
+            [self.lake.read("git_commits", partition).filter(~stale), self._commit_rows(commits, git.boundary)]
+        )
         rows = rows.sort(pl.col("committed_at").fill_null(_EPOCH), "commit_sha")
         ranks = rows.select("commit_sha").with_row_index("rank")
-        self._write_changes(partition, ranks, self.lake.read("git_changes", partition).filter(~stale), readable, diffs.changes)
+        self._write_changes(
+            partition, ranks, self.lake.read("git_changes", partition).filter(~stale), readable, diffs.changes
+        )
         marks = pl.concat([self.lake.read("git_marks", partition).filter(~stale), self._mark_rows(commits)])
         marks = marks.sort(TABLES["git_marks"].key, nulls_last=False)
         self.lake.write("git_marks", marks, partition)
@@ -188,22 +244,21 @@ class _Ingestion:
         return int(diffs.changes.hash.size)
 
     def _commit_rows(self, commits: list[Commit], boundary: frozenset[str]) -> pl.DataFrame:
-        rows: list[dict[str, Any]] = []
-        for commit in commits:
-            rows.append(
-                {
-                    "repo": self.repo,
-                    "commit_sha": commit.sha,
-                    "parents": list(commit.parents),
-                    "author_id": self._remember(commit.author.name, commit.author.email),
-                    "committer_id": self._remember(commit.committer.name, commit.committer.email),
-                    "authored_at": _time_of(commit.authored_at),
-                    "committed_at": _time_of(commit.committed_at),
-                    "pull_request": pull_request_of(commit.message),
-                    "is_forge_commit": is_forge_commit(commit.committer.email),
-                    "is_boundary": commit.sha in boundary,
-                }
-            )
+        rows = [
+            {
+                "repo": self.repo,
+                "commit_sha": commit.sha,
+                "parents": list(commit.parents),
+                "author_id": self._remember(commit.author.name, commit.author.email),
+                "committer_id": self._remember(commit.committer.name, commit.committer.email),
+                "authored_at": _time_of(commit.authored_at),
+                "committed_at": _time_of(commit.committed_at),
+                "pull_request": pull_request_of(commit.message),
+                "is_forge_commit": is_forge_commit(commit.committer.email),
+                "is_boundary": commit.sha in boundary,
+            }
+            for commit in commits
+        ]
         return pl.DataFrame(rows, schema=TABLES["git_commits"].polars_schema)
 
     def _remember(self, name: str, email: str) -> str:
@@ -228,10 +283,14 @@ class _Ingestion:
         ]
         return pl.DataFrame(rows, schema=TABLES["git_marks"].polars_schema)
 
-    def _write_changes(self, partition: dict[str, str], ranks: pl.DataFrame, kept: pl.DataFrame, commits: list[Commit], found: Changes) -> None:
+    def _write_changes(
+        self, partition: dict[str, str], ranks: pl.DataFrame, kept: pl.DataFrame, commits: list[Commit], found: Changes
+    ) -> None:
         """Merge the new changes of a year with those that are kept, in the order of their commits."""
         shas = [commits[pair].sha for pair in found.pair.tolist()]
-        ids = np.fromiter((_change_id(sha, path) for sha, path in zip(shas, found.path, strict=True)), np.uint64, len(shas))
+        ids = np.fromiter(
+            (_change_id(sha, path) for sha, path in zip(shas, found.path, strict=True)), np.uint64, len(shas)
+        )
         added = np.bincount(found.line_change[found.is_added], minlength=ids.size)
         deleted = np.bincount(found.line_change[~found.is_added], minlength=ids.size)
         modes = np.where(found.status == ord("D"), found.old_mode, found.new_mode)
@@ -250,21 +309,34 @@ class _Ingestion:
             },
             schema=TABLES["git_changes"].polars_schema,
         )
-        lines = pl.DataFrame({"change_id": ids[found.line_change], "is_added": found.is_added, "line": found.line, "hash": found.hash, "shape": found.shape}, schema=TABLES["git_lines"].polars_schema)
+        lines = pl.DataFrame(
+            {
+                "change_id": ids[found.line_change],
+                "is_added": found.is_added,
+                "line": found.line,
+                "hash": found.hash,
+                "shape": found.shape,
+            },
+            schema=TABLES["git_lines"].polars_schema,
+        )
         changes = pl.concat([kept, new]).join(ranks, on="commit_sha", how="inner", maintain_order="left")
         changes = changes.sort("rank", "path")
         order = changes.select("change_id").with_row_index("order")
-        lines = pl.concat([self.lake.read("git_lines", partition), lines]).join(order, on="change_id", how="inner", maintain_order="left")
+        lines = pl.concat([self.lake.read("git_lines", partition), lines]).join(
+            order, on="change_id", how="inner", maintain_order="left"
+        )
         lines = lines.sort("order", maintain_order=True)
         self.lake.write("git_changes", changes.drop("rank"), partition)
         self.lake.write("git_lines", lines.drop("order"), partition)
 
     def _read_notes(self, git: isolation.Git, tip: str | None) -> None:
-        rows = [
+        rows = (
             (self.repo, a.commit, a.path, a.position, a.author_class, a.tool, a.model or None, a.first, a.last)
             for a in (read_notes(git, tip, self._quarantine) if tip else ())
-        ]
-        frame = pl.DataFrame(rows, schema=TABLES["git_notes"].polars_schema, orient="row").sort("commit_sha", "position", "first_line", "path")
+        )
+        schema = TABLES["git_notes"].polars_schema
+        parts = [pl.DataFrame(part, schema=schema, orient="row") for part in _batched(rows, _NOTE_ROWS)]
+        frame = pl.concat([TABLES["git_notes"].empty(), *parts]).sort("commit_sha", "position", "first_line", "path")
         self.lake.write("git_notes", frame, {"repo": self.repo})
 
     def _keep_mailmap(self, git: isolation.Git, head: str) -> None:
@@ -274,6 +346,12 @@ class _Ingestion:
         if len(entry) == 3 and entry[0].startswith(b"100"):
             content = next(read_objects(git, [entry[2].decode()]))[2] or b""
         self.identities.keep_mailmap(self.repo, content)
+
+
+def _batched(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    iterator = iter(rows)
+    while part := list(islice(iterator, size)):
+        yield part
 
 
 def _year_of(seconds: int | None) -> str:
@@ -288,10 +366,12 @@ def _change_id(sha: str, path: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(sha.encode() + b"\0" + path, digest_size=8).digest(), "little")
 
 
-def _explain(boundary: tuple[str, ...], failed: tuple[str, ...]) -> str | None:
+def _explain(boundary: tuple[str, ...], failed: tuple[Failure, ...]) -> str | None:
     parts: list[str] = []
     if boundary:
-        parts.append(f"the clone is shallow at {len(boundary)} commits, whose lines are unknown: run `git fetch --unshallow`")
+        parts.append(
+            f"the clone is shallow at {len(boundary)} commits, whose lines are unknown: run `git fetch --unshallow`"
+        )
     if failed:
-        parts.append(f"{len(failed)} commits or notes could not be read and are named in quarantine")
+        parts.append(f"{len(failed)} objects could not be read and are named in quarantine")
     return "; ".join(parts) or None

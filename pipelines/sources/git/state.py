@@ -19,9 +19,17 @@ if TYPE_CHECKING:
     from pipelines.config import Repository
 
 
+Failure = tuple[str, str, str]
+"""Position, reason and detail of something that could not be read."""
+
+
 @dataclass(frozen=True)
 class RepositoryRead:
-    """A repository as last read. `head_sha`, `notes_sha` and `boundary` say what the lake holds of it."""
+    """A repository as last read.
+
+    `head_sha`, `notes_sha` and `boundary` say what the lake holds of it; `failed` what could not be read, to be tried
+    again when `objects`, a stamp of its object store, changes.
+    """
 
     repo: str
     path: str
@@ -31,8 +39,9 @@ class RepositoryRead:
     error: str | None = None
     reader_version: str = ""
     notes_sha: str | None = None
+    objects: str = ""
     boundary: tuple[str, ...] = ()
-    failed: tuple[str, ...] = ()
+    failed: tuple[Failure, ...] = ()
     commits: int = 0
     commits_new: int = 0
     lines_new: int = 0
@@ -50,7 +59,7 @@ def load_read(state: Path, repository: Repository) -> RepositoryRead:
         return fresh
     record = json.loads(path.read_text())
     record["boundary"] = tuple(record["boundary"])
-    record["failed"] = tuple(record["failed"])
+    record["failed"] = tuple(tuple(failure) for failure in record["failed"])
     return replace(RepositoryRead(**record), path=fresh.path, mainline=fresh.mainline)
 
 

@@ -40,7 +40,9 @@ class StreamParser:
         self.pairs_seen = 0
         self.changes: list[tuple[NDArray[np.int64], NDArray[np.int64], list[bytes], list[bytes]]] = []
         self.binaries: list[NDArray[np.int64]] = []
-        self.lines: list[tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint8]]] = []
+        self.lines: list[
+            tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint8]]
+        ] = []
 
     def consume(self, child: subprocess.Popen[bytes], advance: Callable[[int], None]) -> None:
         """Read the child's output to its end. Stops early where git skipped a pair or the stream is not as expected."""
@@ -54,7 +56,7 @@ class StreamParser:
         buffer = np.empty(_CHUNK, np.uint8)
         filled = 0
         while True:
-            view = memoryview(buffer)
+            view = memoryview(buffer)  # pyright: ignore[reportArgumentType] - numpy's arrays have the buffer protocol
             while filled < buffer.size:
                 got = stream.readinto(view[filled:])
                 if not got:
@@ -111,7 +113,13 @@ class StreamParser:
         self.binaries.append(binaries[:n_binaries].copy())
         if n_lines:
             self.lines.append(
-                (line_change[:n_lines].copy(), is_added[:n_lines].copy(), line[:n_lines].copy(), hashes[:n_lines].copy(), shapes[:n_lines].copy())
+                (
+                    line_change[:n_lines].copy(),
+                    is_added[:n_lines].copy(),
+                    line[:n_lines].copy(),
+                    hashes[:n_lines].copy(),
+                    shapes[:n_lines].copy(),
+                )
             )
         return int(consumed), why == diff_stream.NEEDS_BYTES
 
@@ -123,9 +131,13 @@ class StreamParser:
         old_path = [value for part in self.changes for value in part[3]]
         is_binary = np.zeros(pair.size, np.bool_)
         is_binary[np.concatenate([np.empty(0, np.int64), *self.binaries])] = True
-        columns = [np.concatenate([part[i] for part in self.lines]) if self.lines else np.empty(0, kind) for i, kind in enumerate((np.int64, np.bool_, np.uint32, np.uint64, np.uint8))]
+        line_change = np.concatenate([np.empty(0, np.int64), *(part[0] for part in self.lines)])
+        is_added = np.concatenate([np.empty(0, np.bool_), *(part[1] for part in self.lines)])
+        line = np.concatenate([np.empty(0, np.uint32), *(part[2] for part in self.lines)])
+        hashes = np.concatenate([np.empty(0, np.uint64), *(part[3] for part in self.lines)])
+        shapes = np.concatenate([np.empty(0, np.uint8), *(part[4] for part in self.lines)])
         n = int(np.searchsorted(pair, whole_pairs))
-        lines = int(np.searchsorted(columns[0], n))
+        lines = int(np.searchsorted(line_change, n))
         return Changes(
             pair=pair[:n] + self.first_pair,
             status=codes[:n, 0].astype(np.uint8),
@@ -134,11 +146,9 @@ class StreamParser:
             path=path[:n],
             old_path=old_path[:n],
             is_binary=is_binary[:n],
-            line_change=columns[0][:lines],
-            is_added=columns[1][:lines],
-            line=columns[2][:lines],
-            hash=columns[3][:lines],
-            shape=columns[4][:lines],
+            line_change=line_change[:lines],
+            is_added=is_added[:lines],
+            line=line[:lines],
+            hash=hashes[:lines],
+            shape=shapes[:lines],
         )
-
-

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 
-_PULL_REQUEST = re.compile(r"^Merge pull request #(\d{1,9}) from |\(#(\d{1,9})\)\s*$|^Merged in .+ \(pull request #(\d{1,9})\)\s*$")
+_PULL_REQUEST = re.compile(
+    r"^Merge pull request #(\d{1,9}) from |\(#(\d{1,9})\)\s*$|^Merged in .+ \(pull request #(\d{1,9})\)\s*$"
+)
 _MERGE_REQUEST = re.compile(r"(?m)^See merge request \S*!(\d{1,9})\s*$")
 _FORGE_COMMITTERS = frozenset({"noreply@github.com", "noreply@gitlab.com", "noreply@bitbucket.org"})
 
