@@ -69,7 +69,7 @@ def assign_edits(edits: pl.DataFrame, places: Places) -> pl.DataFrame:
     keys = edits.select("edit_id", key="path_keys").explode("key").drop_nulls()
     fits = (
         keys.join(places.paths, on="key", how="inner")
-        .with_columns(parts=pl.col("path").str.count_matches("/", literal=True) + 1)
+        .with_columns(parts=pl.col("path").str.count_matches("/", literal=True).cast(pl.Int64) + 1)
         .sort("edit_id", "repo", pl.col("parts").neg(), "path")
         .unique(["edit_id", "repo"], keep="first", maintain_order=True)
     )
@@ -84,7 +84,7 @@ def assign_edits(edits: pl.DataFrame, places: Places) -> pl.DataFrame:
     accepted = accepted.sort(
         "edit_id", pl.col("is_root").not_(), pl.col("is_named").not_(), pl.col("parts").neg(), "repo"
     )
-    return accepted.unique("edit_id", keep="first", maintain_order=True).select(_ASSIGNED)
+    return accepted.unique("edit_id", keep="first", maintain_order=True).select(_ASSIGNED.keys())
 
 
 def _mark(fits: pl.DataFrame, rows: pl.DataFrame, column: str, places: pl.DataFrame, name: str) -> pl.DataFrame:
@@ -96,11 +96,11 @@ def _mark(fits: pl.DataFrame, rows: pl.DataFrame, column: str, places: pl.DataFr
 
 def locate_sessions(events: pl.DataFrame, assigned: pl.DataFrame, places: Places) -> pl.DataFrame:
     """Repository of each session: `session_id`, `repo`; where its edits went, else where it ran."""
-    by_edits = assigned.group_by("session_id", "repo").agg(weight=pl.len()).with_columns(order=pl.lit(0))
+    by_edits = assigned.group_by("session_id", "repo").agg(weight=pl.len().cast(pl.Int64)).with_columns(order=pl.lit(0))
     ran = events.filter(pl.col("place").list.len() > 0).select("session_id", "place", "place_names").unique()
     by_place: list[pl.DataFrame] = [by_edits]
     for order, column, table in ((1, "place", places.roots), (2, "place_names", places.names)):
         held = ran.select("session_id", key=column).explode("key").drop_nulls().join(table, on="key", how="inner")
-        by_place.append(held.group_by("session_id", "repo").agg(weight=pl.len()).with_columns(order=pl.lit(order)))
+        by_place.append(held.group_by("session_id", "repo").agg(weight=pl.len().cast(pl.Int64)).with_columns(order=pl.lit(order)))
     found = pl.concat(by_place).sort("session_id", "order", pl.col("weight").neg(), "repo")
     return found.unique("session_id", keep="first", maintain_order=True).select("session_id", "repo")

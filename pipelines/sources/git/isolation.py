@@ -355,8 +355,11 @@ class Git:
             "GIT_CEILING_DIRECTORIES": "/",
         }
 
-    def command(self, *arguments: str) -> list[str]:
-        """The full command line of a git child. Arguments are ours; ids of objects go in by standard input."""
+    def command(self, *arguments: str, git_dir: Path | None = None) -> list[str]:
+        """The full command line of a git child. Arguments are ours; ids of objects go in by standard input.
+
+        `git_dir` is the shadow unless another folder of ours is named.
+        """
         options = [word for option in _OPTIONS for word in ("-c", option)]
         if self.hex_length == 40:
             options += ["-c", f"attr.tree={self.empty_tree}"]
@@ -366,7 +369,7 @@ class Git:
             "--no-replace-objects",
             "--no-optional-locks",
             "--literal-pathspecs",
-            f"--git-dir={self.git_dir}",
+            f"--git-dir={git_dir or self.git_dir}",
             *options,
             *arguments,
         ]
@@ -391,6 +394,19 @@ class Git:
         finally:
             if not isinstance(stdin, int):
                 stdin.close()
+
+    def run_in_copy(self, copy: Path, *arguments: str) -> None:
+        """Run git in a git directory of ours that may fetch from this shadow, and from nowhere else."""
+        child = subprocess.run(
+            self.command(*arguments, git_dir=copy),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env={**self._environment(), "GIT_ALLOW_PROTOCOL": "file"},
+            cwd=self.git_dir,
+            check=False,
+        )
+        if child.returncode != 0:
+            raise GitError(f"git {arguments[0]} ended with status {child.returncode}")
 
     def write_blob(self, content: bytes) -> str:
         """Put a blob of ours into the shadow, where nobody else sees it; returns its id."""

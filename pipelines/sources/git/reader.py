@@ -20,6 +20,7 @@ from pipelines.sources.git import isolation
 from pipelines.sources.git.diffs import read_diffs
 from pipelines.sources.git.graph import find_new_commits
 from pipelines.sources.git.marks import Rules, load_rules
+from pipelines.sources.git.mirror import mirror
 from pipelines.sources.git.notes import read_notes
 from pipelines.sources.git.objects import Commit, parse_commit, read_objects
 from pipelines.sources.git.state import Failure, RepositoryRead, load_read, save_read
@@ -109,7 +110,7 @@ class _Ingestion:
                 error="the mainline has no commit yet",
                 commits=0,
             )
-        with isolation.Git(source, self.state, len(head)) as git:
+        with isolation.Git(self._verify(source, [head, notes]), self.state, len(head)) as git:
             lines_new, commits_new, total = self._read_history(git, head, before)
             if before.notes_sha != notes:
                 self._read_notes(git, notes)
@@ -142,6 +143,17 @@ class _Ingestion:
         rows += [("git", self.repo, sha, "shallow_boundary", mend) for sha in boundary]
         frame = pl.DataFrame(rows, schema=TABLES["quarantine"].polars_schema, orient="row").sort("position", "reason")
         self.lake.write("quarantine", frame, {"source": "git", "repo": self.repo})
+
+    def _verify(self, source: isolation.Source, tips: list[str | None]) -> isolation.Source:
+        """The verified copy where the configuration asks for one, the source itself otherwise."""
+        if self.repository.isolation != "mirror":
+            return source
+        try:
+            return mirror(source, self.repo, [tip for tip in tips if tip], self.state)
+        except isolation.GitError:
+            mend = "no verified copy could be made, so it was read in place; run `git fsck` in it"
+            self._quarantine("", "unverified", mend)
+            return source
 
     def _forget(self, before: RepositoryRead) -> RepositoryRead:
         for table in ("git_commits", "git_changes", "git_lines", "git_marks", "git_notes"):
