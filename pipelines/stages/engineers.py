@@ -56,12 +56,14 @@ def engineer_of(identities: Identities, email: str, name: str, aliases: Mapping[
 
 
 def summarise_engineers(lake: Lake) -> pl.DataFrame:
-    """The table `engineers`: everyone who landed or is credited with a landing, over all repositories."""
+    """The table `engineers`: everyone who landed something or wrote a commit that landed, over all repositories."""
     bots = lake.read("engineer_identities").group_by("engineer_id").agg(pl.col("is_bot").all())
-    landings = lake.read("landings").select("engineer_id", "landed_on")
-    credited = lake.read("merged_lines").select("engineer_id", "landed_on")
+    landings = lake.read("landings").select("repo", "landing_sha", "engineer_id", "landed_on")
+    # Authors of landed commits are among them though none of their lines may have been left at the landing.
+    commits = lake.read("commits").select("repo", "landing_sha", "engineer_id")
+    authors = commits.join(landings.drop("engineer_id"), on=["repo", "landing_sha"], how="left")
     engineers = (
-        pl.concat([landings, credited])
+        pl.concat([landings.select("engineer_id", "landed_on"), authors.select("engineer_id", "landed_on")])
         .group_by("engineer_id")
         .agg(first_landed_on=pl.col("landed_on").min(), last_landed_on=pl.col("landed_on").max())
         .join(bots, on="engineer_id", how="left")

@@ -61,7 +61,10 @@ class Changes:
 
     def without(self, pairs: NDArray[np.int64]) -> Changes:
         """All but the changes of some pairs."""
-        keep = ~np.isin(self.pair, pairs)
+        return self.only(~np.isin(self.pair, pairs))
+
+    def only(self, keep: NDArray[np.bool_]) -> Changes:
+        """The changes that `keep` (c) marks, and their lines."""
         lines = keep[self.line_change]
         renumbered = np.cumsum(keep) - 1
         return Changes(

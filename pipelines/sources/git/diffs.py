@@ -81,7 +81,6 @@ def _read_segment(git: Git, pairs: Sequence[tuple[str, str]], first_pair: int, a
         if done < len(pairs):
             by_entry.append(first_pair + done)
             done += 1
-            advance(1)
     diffs = Diffs(Changes.none())
     for pair in by_entry:
         try:

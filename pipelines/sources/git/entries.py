@@ -77,7 +77,10 @@ def _list_entries(git: Git, pair: tuple[str, str]) -> list[_Entry]:
         output = git.run(*_RAW, "-M50%", lines=[" ".join(pair)])
     except GitError:  # a similarity needs content: without it, renames are known by equal ids alone
         output = git.run(*_RAW, "-M100%", lines=[" ".join(pair)])
-    words = iter(output.partition(b"\n")[2].split(b"\0"))
+    echo, _, listed = output.partition(b"\n")
+    if echo.decode("ascii", "replace") != " ".join(pair):  # git leaves out what it cannot read, and ends well
+        raise GitError("git diff-tree left out a pair of trees")
+    words = iter(listed.split(b"\0"))
     entries: list[_Entry] = []
     for word in words:
         if not word.startswith(b":"):
@@ -111,7 +114,10 @@ def _read_entry(git: Git, entry: _Entry, index: int) -> Changes:
 
 
 def _read_submodule(git: Git, entry: _Entry, index: int) -> Changes:
-    """A submodule counts as the one line that git diffs for it; a file on the other side counts whole."""
+    """A submodule counts as the one line that git diffs for it; a file on the other side counts whole.
+
+    Where that file is binary nothing counts, as in git: it looks for a NUL in the first 8,000 bytes.
+    """
     parts: list[Changes] = []
     for sha, mode, is_added in ((entry.old_id, entry.old_mode, False), (entry.new_id, entry.new_mode, True)):
         text = (
@@ -121,6 +127,8 @@ def _read_submodule(git: Git, entry: _Entry, index: int) -> Changes:
             if mode == _SUBMODULE
             else git.run("cat-file", "blob", sha)
         )
+        if b"\0" in text[:8000]:
+            return _as_entry(entry, index, Changes.none(), is_binary=True)
         hashes, shapes = hash_text(text)
         parts.append(
             Changes.of_lines(

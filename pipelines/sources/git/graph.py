@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.sources.git.isolation import GitError
-from pipelines.sources.git.objects import parse_commit, read_objects
+from pipelines.sources.git.objects import read_commits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,16 +46,11 @@ def _walk(git: Git, head: str, quarantine: Callable[[str, str, str], None]) -> s
     frontier = [head]
     while frontier:
         following: list[str] = []
-        for sha, kind, content in read_objects(git, frontier):
-            if kind != "commit" or content is None:
-                quarantine(
-                    sha, f"commit_{kind}", "the commit's object cannot be read; run `git fsck` and fetch it again"
-                )
+        for commit in read_commits(git, frontier, quarantine):
+            found.add(commit.sha)
+            if commit.sha in git.boundary:
                 continue
-            found.add(sha)
-            if sha in git.boundary:
-                continue
-            for parent in parse_commit(sha, content).parents:
+            for parent in commit.parents:
                 if parent not in seen:
                     seen.add(parent)
                     following.append(parent)

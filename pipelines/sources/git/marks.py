@@ -143,7 +143,13 @@ class Rules:
                 marks.add(mark)
 
     def _read_policy(self, value: str) -> Mark | None:
-        """A policy trailer's free text: `TOOL:MODEL`, or anything in which a known agent or model stands."""
+        """A policy trailer's free text: `TOOL:MODEL`, or anything in which a known agent or model stands.
+
+        Where an address stands in it too, the address decides: people are called Claude and Jules.
+        """
+        person = parse_person(value)
+        if "@" in person.email and self.identify(person) is None:
+            return None
         tool = self._policy_tool.search(value)
         model = self._policy_model.search(value)
         if not tool and not model:

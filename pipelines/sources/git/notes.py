@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from pipelines.sources.git.isolation import Git
 
 _AI_KEY = re.compile(r"[0-9a-f]{7,16}|s_[0-9a-f]+")
-_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+# Ten digits and more are no line of a file that anybody has.
+_RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 _TEST_TOOLS = frozenset({"mock_ai", "test-agent"})
 UNKNOWN = ("unknown", "")
 
@@ -69,7 +70,7 @@ def parse_note(commit: str, content: bytes) -> Note:
             raise NoteError("entry_without_path" if not path else "entry_without_lines")
         for part in ranges.split(","):
             match = _RANGE.fullmatch(part.strip())
-            if match and len(part) < 40:
+            if match:
                 first = int(match.group(1))
                 entries.append(Entry(path, key, first, int(match.group(2) or first)))
     try:

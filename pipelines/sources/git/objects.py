@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING
 
+from pipelines.sources.git.isolation import SHA
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pipelines.sources.git.isolation import Git
 
 _EARLIEST = int(datetime(1, 1, 1, tzinfo=UTC).timestamp())
 _LATEST = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
-_TIME = re.compile(rb"(-?\d+)(?:\s+([+-]\d+))?\s*$")
+# A zone alone is no time: where the seconds are missing, there is none.
+_TIME = re.compile(rb"(?:^|\s)(-?\d+(?=\s+[+-]\d)|\d+)(?:\s+[+-]\d+)?\s*$")
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,22 @@ class Commit:
     authored_at: int | None
     committed_at: int | None
     message: str
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether tree and parents are ids: nothing else may reach git's standard input."""
+        return all(SHA.fullmatch(name) for name in (self.tree, *self.parents))
+
+
+def read_commits(git: Git, shas: Iterable[str], quarantine: Callable[[str, str, str], None]) -> Iterator[Commit]:
+    """Yield the commit of each id that can be read; `quarantine(position, reason, detail)` is told of the others."""
+    for sha, kind, content in read_objects(git, shas):
+        commit = parse_commit(sha, content) if kind == "commit" and content is not None else None
+        if commit and commit.is_sound:
+            yield commit
+            continue
+        reason = "malformed" if commit else kind
+        quarantine(sha, f"commit_{reason}", "the commit's object cannot be read; run `git fsck` and fetch it again")
 
 
 def read_objects(git: Git, shas: Iterable[str]) -> Iterator[tuple[str, str, bytes | None]]:
@@ -124,14 +143,16 @@ def parse_commit(sha: str, content: bytes) -> Commit:
 
 def decode_text(content: bytes, codec: str = "") -> str:
     """Text as UTF-8, else in the codec that the commit names, else as Latin-1, which never fails."""
-    for candidate in ("utf-8", codec):
-        if not candidate:
-            continue
-        try:
-            return content.decode(candidate)
-        except (UnicodeDecodeError, LookupError):
-            continue
-    return content.decode("latin-1")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    try:
+        text = content.decode(codec or "latin-1")
+        text.encode()  # some codecs give half a surrogate pair, which no table can hold
+    except (ValueError, LookupError):
+        return content.decode("latin-1")
+    return text
 
 
 def _parse_signature(value: bytes) -> tuple[Identity, int | None]:

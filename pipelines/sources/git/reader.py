@@ -22,7 +22,7 @@ from pipelines.sources.git.graph import find_new_commits
 from pipelines.sources.git.marks import Rules, load_rules
 from pipelines.sources.git.mirror import mirror
 from pipelines.sources.git.notes import read_notes
-from pipelines.sources.git.objects import Commit, parse_commit, read_objects
+from pipelines.sources.git.objects import Commit, read_commits, read_objects
 from pipelines.sources.git.state import Failure, RepositoryRead, load_read, save_read
 from pipelines.sources.git.subjects import is_forge_commit, pull_request_of
 from schemas import TABLES
@@ -30,6 +30,8 @@ from schemas import TABLES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from pipelines.config import Repository
     from pipelines.identities import Identities
@@ -43,6 +45,7 @@ _STATUS = {"A": "added", "M": "modified", "D": "deleted", "R": "renamed", "C": "
 _KIND = {0o120000: "symlink", 0o160000: "submodule"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOTE_ROWS = 1 << 16
+_UNBORN = "the mainline has no commit yet"
 
 
 def ingest_repository(
@@ -95,21 +98,15 @@ class _Ingestion:
             before = self._forget(before)
         if before.head_sha == head and before.notes_sha == notes and before.reader_version == version:
             is_whole = not (boundary or before.failed)
-            error = _explain(boundary, before.failed) if head else before.error
+            error = _explain(boundary, before.failed) if head else _UNBORN
+            if before.status == "refused":
+                self._write_quarantine(before.failed, boundary)  # it can be read again
             return replace(
                 before, status="ok" if is_whole else "partial", error=error, objects=objects, commits_new=0, lines_new=0
             )
         if head is None:
-            self._forget(before)
-            return replace(
-                before,
-                head_sha=None,
-                notes_sha=notes,
-                reader_version=version,
-                status="ok",
-                error="the mainline has no commit yet",
-                commits=0,
-            )
+            self._write_quarantine((), ())
+            return replace(self._forget(before), notes_sha=notes, reader_version=version, error=_UNBORN)
         with isolation.Git(self._verify(source, [head, notes]), self.state, len(head)) as git:
             lines_new, commits_new, total = self._read_history(git, head, before)
             if before.notes_sha != notes:
@@ -167,9 +164,7 @@ class _Ingestion:
         if gone is None:  # the old tip cannot be followed any more
             self._forget(before)
             known, gone = known.clear(), set()
-        commits = [
-            commit for commit in (self._read_commit(*answer) for answer in read_objects(git, sorted(new))) if commit
-        ]
+        commits = list(read_commits(git, sorted(new), self._quarantine))
         years: dict[str, list[Commit]] = defaultdict(list)
         for commit in commits:
             years[_year_of(commit.committed_at)].append(commit)
@@ -184,27 +179,19 @@ class _Ingestion:
             ordered = sorted(years[year], key=lambda commit: (commit.committed_at or 0, commit.sha))
             lines_new += self._write_year(git, year, ordered, lost[year], trees, task)
         self.progress.finish(task)
-        return lines_new, len(commits), known.height - len(gone) + len(commits)
+        # A run that was cut short may have left some of the new commits behind: they are new, not known.
+        kept = known.filter(~pl.col("commit_sha").is_in(sorted(gone | new)))
+        return lines_new, len(commits), kept.height + len(commits)
 
     def _quarantine(self, position: str, reason: str, detail: str) -> None:
         self.quarantined[position, reason] = detail
 
-    def _read_commit(self, sha: str, kind: str, content: bytes | None) -> Commit | None:
-        if content is None or kind != "commit":
-            self._quarantine(
-                sha, f"commit_{kind}", "the commit's object cannot be read; run `git fsck` and fetch it again"
-            )
-            return None
-        return parse_commit(sha, content)
-
     def _find_trees(self, git: isolation.Git, commits: list[Commit]) -> dict[str, str]:
         """Tree of every commit and first parent."""
         trees = {commit.sha: commit.tree for commit in commits}
-        missing = sorted({commit.parents[0] for commit in commits if commit.parents} - set(trees))
-        for sha, kind, content in read_objects(git, missing):
-            if kind == "commit" and content is not None:
-                trees[sha] = parse_commit(sha, content).tree
-        return trees
+        whole = (commit for commit in commits if commit.parents and commit.sha not in git.boundary)
+        missing = sorted({commit.parents[0] for commit in whole} - set(trees))
+        return trees | {commit.sha: commit.tree for commit in read_commits(git, missing, self._quarantine)}
 
     def _write_year(
         self, git: isolation.Git, year: str, commits: list[Commit], lost: set[str], trees: dict[str, str], task: str
@@ -225,19 +212,15 @@ class _Ingestion:
             readable.append(commit)
             pairs.append((old, commit.tree))
         diffs = read_diffs(git, pairs, self.jobs, lambda amount: self.progress.advance(task, amount))
+        mend = "the file's content is not in this clone, so its lines are unknown; fetch it again without a filter"
         for pair, path in diffs.missing:
-            name = path.decode("utf-8", "backslashreplace")
-            self._quarantine(
-                f"{readable[pair].sha}:{name}",
-                "missing_content",
-                "the file's content is not in this clone, so its lines are unknown; fetch it again without a filter",
-            )
+            self._quarantine(f"{readable[pair].sha}:{_name_path(path)}", "missing_content", mend)
+        is_first = self._find_first(diffs.changes, [commit.sha for commit in readable])
+        if not is_first.all():
+            diffs.changes = diffs.changes.only(is_first)
+        mend = "git could not compare it with its parent; run `git fsck` and fetch it again"
         for pair in diffs.failed:
-            self._quarantine(
-                readable[pair].sha,
-                "unreadable_diff",
-                "git could not compare it with its parent; run `git fsck` and fetch it again",
-            )
+            self._quarantine(readable[pair].sha, "unreadable_diff", mend)
         partition = {"repo": self.repo, "year": year}
         # A run that was cut short may have left some of the new commits behind: they are replaced, not added.
         stale = pl.col("commit_sha").is_in(sorted(lost | {commit.sha for commit in commits}))
@@ -254,6 +237,19 @@ class _Ingestion:
         self.lake.write("git_marks", marks, partition)
         self.lake.write("git_commits", rows, partition)
         return int(diffs.changes.hash.size)
+
+    def _find_first(self, changes: Changes, shas: list[str]) -> NDArray[np.bool_]:
+        """Whether a change is the first of its commit and path: trees are found that name one path twice."""
+        seen: set[tuple[int, str]] = set()
+        is_first = np.ones(len(changes.path), np.bool_)
+        for row, (pair, path) in enumerate(zip(changes.pair.tolist(), changes.path, strict=True)):
+            place = pair, _name_path(path)
+            is_first[row] = place not in seen
+            if place in seen:
+                mend = "its tree names the path twice, so the second is left out; run `git fsck`"
+                self._quarantine(f"{shas[pair]}:{place[1]}", "doubled_path", mend)
+            seen.add(place)
+        return is_first
 
     def _commit_rows(self, commits: list[Commit], boundary: frozenset[str]) -> pl.DataFrame:
         rows = [
@@ -311,8 +307,8 @@ class _Ingestion:
                 "repo": [self.repo] * ids.size,
                 "commit_sha": shas,
                 "change_id": ids,
-                "path": [path.decode("utf-8", "backslashreplace") for path in found.path],
-                "old_path": [path.decode("utf-8", "backslashreplace") or None for path in found.old_path],
+                "path": [_name_path(path) for path in found.path],
+                "old_path": [_name_path(path) or None for path in found.old_path],
                 "status": [_STATUS.get(chr(letter), "modified") for letter in found.status.tolist()],
                 "file_kind": [_KIND.get(mode, "file") for mode in modes.tolist()],
                 "is_binary": found.is_binary,
@@ -334,7 +330,9 @@ class _Ingestion:
         changes = pl.concat([kept, new]).join(ranks, on="commit_sha", how="inner", maintain_order="left")
         changes = changes.sort("rank", "path")
         order = changes.select("change_id").with_row_index("order")
-        lines = pl.concat([self.lake.read("git_lines", partition), lines]).join(
+        # Those of the new commits go, too: a run that was cut short may have left them.
+        known = self.lake.read("git_lines", partition).join(kept, on="change_id", how="semi", maintain_order="left")
+        lines = pl.concat([known, lines]).join(
             order, on="change_id", how="inner", maintain_order="left"
         )
         lines = lines.sort("order", maintain_order=True)
@@ -353,7 +351,12 @@ class _Ingestion:
 
     def _keep_mailmap(self, git: isolation.Git, head: str) -> None:
         """The mailmap names people, so it is kept with the identities."""
-        entry = git.run("ls-tree", "-z", head, "--", ".mailmap").split(b"\t")[0].split()
+        try:
+            entry = git.run("ls-tree", "-z", head, "--", ".mailmap").split(b"\t")[0].split()
+        except isolation.GitError:
+            mend = "the tip's tree cannot be read, so its mailmap is as it was; run `git fsck` and fetch it again"
+            self._quarantine(head, "unreadable_mailmap", mend)
+            return
         content = b""
         if len(entry) == 3 and entry[0].startswith(b"100"):
             content = next(read_objects(git, [entry[2].decode()]))[2] or b""
@@ -364,6 +367,10 @@ def _batched(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
     iterator = iter(rows)
     while part := list(islice(iterator, size)):
         yield part
+
+
+def _name_path(path: bytes) -> str:
+    return path.decode("utf-8", "backslashreplace")
 
 
 def _year_of(seconds: int | None) -> str:

@@ -101,10 +101,12 @@ class StreamParser:
         )  # fmt: skip
         n_headers, n_changes, n_binaries, n_lines = (int(count) for count in counts)
         raw = buffer[:filled].tobytes() if n_headers or n_changes else b""
+        is_complete = True
         for offset in headers[:n_headers]:
             text = raw[offset : offset + 2 * self.hex_length + 1].decode("ascii")
             if self.pairs_seen >= len(self.expected) or text != " ".join(self.expected[self.pairs_seen]):
-                return 0, False  # git left a pair out without a word
+                is_complete = False  # git left a pair out without a word: what came before it stands
+                break
             self.pairs_seen += 1
         if n_changes:
             paths = [raw[start : start + length] for start, length in change_paths[:n_changes, 2:].tolist()]
@@ -121,7 +123,7 @@ class StreamParser:
                     shapes[:n_lines].copy(),
                 )
             )
-        return int(consumed), why == diff_stream.NEEDS_BYTES
+        return int(consumed), is_complete and why == diff_stream.NEEDS_BYTES
 
     def result(self, whole_pairs: int) -> Changes:
         """What was found for the first `whole_pairs` pairs."""
