@@ -53,7 +53,7 @@ ui: $(STAMP) ## Open the Dagster UI on 127.0.0.1:3000
 	$(BIN)/mergeline ui --out $(OUT)
 
 bench: $(STAMP) ## Measure against peers and the machine's limit
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/run.py $(or $(REPO),.)
 
 lock: ## Resolve pyproject.toml anew into requirements.lock
 	test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }

@@ -64,7 +64,11 @@ def print_summary(warehouse: Path, report: RunReport, seconds: float) -> None:
     counts = count_published(warehouse)
     parts: list[RenderableType] = [_numbers(warehouse), "", *_sources(warehouse, report), "", *_next(warehouse, counts)]
     is_unchanged = report.metadata.get("warehouse", {}).get("unchanged", False)
-    title = f"Nothing new in {seconds:.1f} s: what was published stands" if is_unchanged else f"Published in {seconds:.1f} s"
+    title = (
+        f"Nothing new in {seconds:.1f} s: what was published stands"
+        if is_unchanged
+        else f"Published in {seconds:.1f} s"
+    )
     console.print(Panel(Group(*parts), title=title, title_align="left", padding=(1, 2)))
 
 

@@ -101,6 +101,8 @@ def locate_sessions(events: pl.DataFrame, assigned: pl.DataFrame, places: Places
     by_place: list[pl.DataFrame] = [by_edits]
     for order, column, table in ((1, "place", places.roots), (2, "place_names", places.names)):
         held = ran.select("session_id", key=column).explode("key").drop_nulls().join(table, on="key", how="inner")
-        by_place.append(held.group_by("session_id", "repo").agg(weight=pl.len().cast(pl.Int64)).with_columns(order=pl.lit(order)))
+        by_place.append(
+            held.group_by("session_id", "repo").agg(weight=pl.len().cast(pl.Int64)).with_columns(order=pl.lit(order))
+        )
     found = pl.concat(by_place).sort("session_id", "order", pl.col("weight").neg(), "repo")
     return found.unique("session_id", keep="first", maintain_order=True).select("session_id", "repo")

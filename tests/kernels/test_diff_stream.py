@@ -6,7 +6,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from kernels import diff_stream
@@ -105,7 +105,11 @@ def numstat(repo, pairs):
     return found
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+# Shrinking costs minutes of git children: a failure is shown as it was drawn.
+@settings(
+    max_examples=20, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)  # fmt: skip
 @given(VERSIONS, st.integers(1, 300))
 def test_random_histories_in_pieces_of_any_size(tmp_path_factory, monkeypatch, versions, pieces):
     repo = Repository(tmp_path_factory.mktemp("repo"), bare=False)

@@ -332,9 +332,7 @@ class _Ingestion:
         order = changes.select("change_id").with_row_index("order")
         # Those of the new commits go, too: a run that was cut short may have left them.
         known = self.lake.read("git_lines", partition).join(kept, on="change_id", how="semi", maintain_order="left")
-        lines = pl.concat([known, lines]).join(
-            order, on="change_id", how="inner", maintain_order="left"
-        )
+        lines = pl.concat([known, lines]).join(order, on="change_id", how="inner", maintain_order="left")
         lines = lines.sort("order", maintain_order=True)
         self.lake.write("git_changes", changes.drop("rank"), partition)
         self.lake.write("git_lines", lines.drop("order"), partition)
