@@ -39,14 +39,19 @@ else
 	fi
 endif
 
-test: $(STAMP) system-packages ## Run every test
+test: $(STAMP) system-packages lint ## Lint, types, imports, and every test
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-check: $(STAMP) ## Lint, types, imports, and the tests that are quick
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+lint: $(STAMP) ## Lint, types and imports
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
+
+docs: $(STAMP) ## Make docs/tables.md from schemas/
+	$(BIN)/python -m schemas.markdown > docs/tables.md
+
+check: $(STAMP) lint ## Lint, types, imports, and the tests that are quick
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not browser"
 
 ui: $(STAMP) ## Open the Dagster UI on 127.0.0.1:3000
@@ -70,4 +75,4 @@ clean: ## Remove the virtual environment and caches; data/ stays
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
-.PHONY: help setup run test check ui bench lock system-packages clean
+.PHONY: help setup run test lint docs check ui bench lock system-packages clean
