@@ -11,6 +11,7 @@ import json
 import os
 import re
 import tomllib
+from collections import Counter
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -343,8 +344,30 @@ def _is_repository(path: Path) -> bool:
     return (path / ".git").exists() or ((path / "HEAD").is_file() and (path / "objects").is_dir())
 
 
+def _name_apart(paths: Iterable[Path], names: Iterable[str]) -> dict[Path, str]:
+    """A name for each path: its folder's, with as many of the folders above it as tell it from all other names."""
+    parts = {path: (path.parent if path.name == ".git" else path).parts[1:] for path in paths}
+    depth = dict.fromkeys(parts, 1)
+    while True:
+        chosen = {path: "/".join(parts[path][-depth[path] :]) for path in parts}
+        count = Counter([*chosen.values(), *names])
+        shared = [path for path in parts if count[chosen[path]] > 1 and depth[path] < len(parts[path])]
+        if not shared:
+            return chosen
+        for path in shared:
+            depth[path] += 1
+
+
 def _expand_repositories(entries: Sequence[_RepositoryEntry], base: Path, place: _Place) -> list[Repository]:
     named = {path for entry in entries for path, _ in _matches(entry.path, base) if path == _absolute(entry.path, base)}
+    unnamed = [
+        path
+        for entry in entries
+        if not entry.name
+        for path, _ in _matches(entry.path, base)
+        if path == _absolute(entry.path, base) or _is_repository(path)
+    ]
+    apart = _name_apart(unnamed, {entry.name for entry in entries if entry.name})
     taken: dict[Path, int] = {}
     names: dict[str, int] = {}
     found: list[Repository] = []
@@ -364,9 +387,7 @@ def _expand_repositories(entries: Sequence[_RepositoryEntry], base: Path, place:
         for path, shown in matches:
             if path in taken:
                 raise place.error(location, f"{entry.path} is listed twice", "remove one of the two entries")
-            name = entry.name or (
-                shown if _GLOB.search(path.name) else path.parent.name if path.name == ".git" else path.name
-            )
+            name = entry.name or apart.get(path, shown)  # a pattern that matches nothing is called as it is written
             if name == "all" or not name.isprintable():
                 message = f"a repository cannot be called {name!r}" + (
                     ": `all` stands for all of them" if name == "all" else ""

@@ -6,10 +6,6 @@ organisation (`people.py`).
 
 from __future__ import annotations
 
-import re
-
-_ENTRY = re.compile(r"^\s*([^<>#]*?)\s*<([^<>]*)>(?:\s*([^<>]*?)\s*<([^<>]*)>)?")
-
 
 class Mailmap:
     """Proper e-mail addresses by recorded address, or by recorded name and address, letters in any case."""
@@ -18,18 +14,23 @@ class Mailmap:
         self._by_email: dict[str, str] = {}
         self._by_person: dict[tuple[str, str], str] = {}
         for line in content.decode("utf-8", "replace").split("\n"):
-            match = None if line.startswith("#") else _ENTRY.match(line)
-            if not match:
-                continue
-            _, proper, old_name, old_email = match.groups()
-            if old_email is None:
-                continue  # only the name is mended: the address stays
-            if old_name:
-                self._by_person[old_name.lower(), old_email.strip().lower()] = proper.strip()
+            proper = None if line.startswith("#") else _split_person(line)
+            old = _split_person(proper[2]) if proper and proper[1] else None
+            if not proper or not old:
+                continue  # no entry, or only the name is mended: the address stays
+            if old[0]:
+                self._by_person[old[0].lower(), old[1].lower()] = proper[1]
             else:
-                self._by_email[old_email.strip().lower()] = proper.strip()
+                self._by_email[old[1].lower()] = proper[1]
 
     def resolve(self, name: str, email: str) -> str:
         """The proper e-mail address of a recorded identity; the recorded one where the map is silent."""
         address = email.lower()
         return self._by_person.get((name.lower(), address)) or self._by_email.get(address) or email
+
+
+def _split_person(text: str) -> tuple[str, str, str] | None:
+    """Name, address and what follows them; None where no address stands in `text`."""
+    name, bracket, rest = text.partition("<")
+    email, closing, rest = rest.partition(">")
+    return (name.strip(), email, rest) if bracket and closing else None

@@ -184,6 +184,8 @@ def fill_neighbours(lines: list[tuple[int, int]], shapes: list[int], owners: lis
 def attest(lines: list[tuple[int, int]], entries: list[tuple[int, int, int]]) -> list[int]:
     """`lines` are (file, line), `entries` (file, first, last)."""
     return [
-        max((e for e, (other, first, last) in enumerate(entries) if other == file and first <= line <= last), default=-1)
+        max(
+            (e for e, (other, first, last) in enumerate(entries) if other == file and first <= line <= last), default=-1
+        )
         for file, line in lines
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -17,8 +18,28 @@ from tests.pipelines.repositories import Repository, environment, executable, li
 
 LINES = st.sampled_from(
     [
-        *(b"", b"a", b"b", b"c", b"one line of code", b"another line of code", b"cr\r", b"\r", b"\x00", b"\xff\xfe", b"\xe2\x82"),
-        *(b"--- a/x", b"+++ b/x", b"- a", b"+ b", b"@@ -1 +1 @@", b"diff --git a/x b/x", b"Binary files a and b differ"),
+        *(
+            b"",
+            b"a",
+            b"b",
+            b"c",
+            b"one line of code",
+            b"another line of code",
+            b"cr\r",
+            b"\r",
+            b"\x00",
+            b"\xff\xfe",
+            b"\xe2\x82",
+        ),
+        *(
+            b"--- a/x",
+            b"+++ b/x",
+            b"- a",
+            b"+ b",
+            b"@@ -1 +1 @@",
+            b"diff --git a/x b/x",
+            b"Binary files a and b differ",
+        ),
         *(b":100644 100644 " + b"0" * 40 + b" " + b"1" * 40 + b" M", b"0" * 40 + b" " + b"1" * 40, b"index 0..1"),
         *(b"\\ No newline at end of file", b"rename from x", b"x" * 300, b"\xe2\x80\xa8"),
     ]
@@ -115,7 +136,7 @@ def test_random_histories_in_pieces_of_any_size(tmp_path_factory, monkeypatch, v
     repo = Repository(tmp_path_factory.mktemp("repo"), bare=False)
     commits = [repo.root(files) for files in versions]
     trees = [repo.tree_of(commit) for commit in commits]
-    pairs = list(zip(trees, trees[1:], strict=False))
+    pairs = list(pairwise(trees))
     output = run(repo, pairs)
     with monkeypatch.context() as patch:
         patch.setattr(stream, "_CHUNK", pieces)
@@ -168,7 +189,7 @@ def test_sha256_ids(tmp_path):
 def test_a_pair_that_git_left_out_ends_the_reading_and_keeps_what_came_before(tmp_path):
     repo = Repository(tmp_path / "r")
     trees = [repo.tree_of(repo.root({f"{i}": f"{i}\n"})) for i in range(4)]
-    pairs = list(zip(trees, trees[1:], strict=False))
+    pairs = list(pairwise(trees))
     parser = parse(run(repo, [pairs[0], pairs[2]]), pairs)
     assert parser.pairs_seen == 1
     assert parser.result(1).path == [b"0", b"1"]
@@ -177,7 +198,7 @@ def test_a_pair_that_git_left_out_ends_the_reading_and_keeps_what_came_before(tm
 def test_a_stream_cut_anywhere_gives_no_pair_that_is_not_whole(tmp_path):
     repo = Repository(tmp_path / "r")
     trees = [repo.tree_of(repo.root({"a": "x\n" * i, "b": "y\n" * (9 - i)})) for i in range(1, 4)]
-    pairs = list(zip(trees, trees[1:], strict=False))
+    pairs = list(pairwise(trees))
     output = run(repo, pairs)
     whole = as_rows(parse(output, pairs).result(2))
     for length in range(0, len(output), 7):

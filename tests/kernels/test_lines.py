@@ -13,7 +13,10 @@ from tests.kernels import naive_history as naive
 PIECES = st.sampled_from(
     [
         *(text.encode() for text in " \t\r\x0b\x0c\x1c\x1f\x00\x85\xa0\u1680\u2003\u2028\u202f\u3000'\"\u2018\u201f`"),
-        *(text.encode() for text in "aZ9_({;\xdf\xc4\u0130\u0178\u04af\u07ff\u0800\u1e9e\u2014\u212a\u3002\uff0e\U0001f600"),
+        *(
+            text.encode()
+            for text in "aZ9_({;\xdf\xc4\u0130\u0178\u04af\u07ff\u0800\u1e9e\u2014\u212a\u3002\uff0e\U0001f600"
+        ),
         *(b"\xff", b"\x80", b"\xc3", b"\xe2\x82", b"\xf0\x9f\x98", b"\xc0\xaf", b"\xc1\x81", b"\xe0\x80\xaf"),
         *(b"\xed\xa0\x80", b"\xed\xbf\xbf", b"\xf0\x8f\xbf\xbf", b"\xf4\x90\x80\x80", b"\xf5\x80\x80\x80", b"\n"),
     ]
@@ -28,7 +31,9 @@ def found(text: bytes) -> list[tuple[int, int]]:
     return list(zip(hashes.tolist(), shapes.tolist(), strict=True))
 
 
-@given(st.one_of(TEXTS, st.binary(max_size=200), st.text(max_size=60).map(lambda text: text.encode("utf-8", "replace"))))
+@given(
+    st.one_of(TEXTS, st.binary(max_size=200), st.text(max_size=60).map(lambda text: text.encode("utf-8", "replace")))
+)
 @example(b"")
 @example(b"\n")
 @example(b"\n\n")
@@ -63,7 +68,9 @@ def test_lines_that_are_the_same(one, other):
     assert found(one.encode()) == found(other.encode())
 
 
-@pytest.mark.parametrize(("one", "other"), [("ab", "a b"), ("a", "b"), ("a\x00b", "ab"), ("\u1e9e", "\u00df"), ("`a`", "'a'")])
+@pytest.mark.parametrize(
+    ("one", "other"), [("ab", "a b"), ("a", "b"), ("a\x00b", "ab"), ("\u1e9e", "\u00df"), ("`a`", "'a'")]
+)
 def test_lines_that_differ(one, other):
     assert found(one.encode())[0][0] != found(other.encode())[0][0]
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,13 +27,15 @@ def found(change_sets):
         # As in a diff: file by file, both sides mixed.
         rows += sorted([(*line, True) for line in added] + [(*line, False) for line in gone], key=lambda row: row[:2])
         offsets.append(len(rows))
-    columns = [np.array([row[i] for row in rows], kind) for i, kind in enumerate((np.int64, np.int64, np.uint64, np.bool_))]
+    columns = [
+        np.array([row[i] for row in rows], kind) for i, kind in enumerate((np.int64, np.int64, np.uint64, np.bool_))
+    ]
     for column in columns:
         column.flags.writeable = False
     moved = moved_lines(np.array(offsets, np.int64), *columns)
     assert moved.dtype == np.bool_
     assert not moved[~columns[3]].any()
-    return [moved[start:end][columns[3][start:end]].tolist() for start, end in zip(offsets, offsets[1:], strict=False)]
+    return [moved[start:end][columns[3][start:end]].tolist() for start, end in pairwise(offsets)]
 
 
 @given(st.lists(st.tuples(sides(), sides()), max_size=4))

@@ -16,6 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
+
+from kernels.lines import hash_text
 from pipelines import config
 from pipelines.identities import Identities
 from pipelines.lake import Lake
@@ -23,6 +26,7 @@ from pipelines.progress import SilentProgress
 from pipelines.sources.git import RepositoryRead, ingest_repository
 from pipelines.stages.histories import Computed, Rules, build_histories, build_identities
 from pipelines.stages.ledger import Ledger, build_ledger
+from schemas import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +40,7 @@ CY = "Cy Example <cy@example.com>"
 FORGE = "GitHub <noreply@github.com>"
 CLAUDE = "Claude <noreply@anthropic.com>"
 DEVIN = "devin-ai-integration[bot] <158243242+devin-ai-integration[bot]@users.noreply.github.com>"
+MERGED_AT = START + 60 * DAY
 DEPENDABOT = "dependabot[bot] <49699333+dependabot[bot]@users.noreply.github.com>"
 
 
@@ -89,7 +94,9 @@ class Repository:
         (self.git_dir / "HEAD").write_text(f"ref: {MAIN}\n")
         version = "1\n[extensions]\n\tobjectFormat = sha256" if sha256 else "0"
         shape = "true" if bare else "false"
-        (self.git_dir / "config").write_text(f"[core]\n\trepositoryformatversion = {version}\n[core]\n\tbare = {shape}\n")
+        (self.git_dir / "config").write_text(
+            f"[core]\n\trepositoryformatversion = {version}\n[core]\n\tbare = {shape}\n"
+        )
 
     # objects
 
@@ -290,3 +297,55 @@ class Workshop:
 
     def quarantine(self) -> list[tuple[str, str]]:
         return sorted(self.lake.read("quarantine").select("reason", "position").rows())
+
+    def per_engineer(self, landing: str | None = None) -> dict[str, int]:
+        """Merged lines by engineer's mail name."""
+        merged = self.lake.read("merged_lines")
+        if landing:
+            merged = merged.filter(pl.col("landing_sha") == landing)
+        names = {self.engineer(person): person.split()[0] for person in (ADA, BO, CY, CLAUDE, DEVIN, FORGE, DEPENDABOT)}
+        sums = merged.group_by("engineer_id").agg(pl.col("lines_raw").sum())
+        return {names[engineer]: lines for engineer, lines in sums.rows()}
+
+    def classes(self, landing: str | None = None) -> dict[tuple[str, str], int]:
+        """Lines by class and evidence."""
+        merged = self.lake.read("merged_lines")
+        if landing:
+            merged = merged.filter(pl.col("landing_sha") == landing)
+        rows = merged.group_by("author_class", "evidence").agg(pl.col("lines_raw").sum()).rows()
+        return {(author, evidence): lines for author, evidence, lines in rows}
+
+
+def code(word: str, count: int) -> str:
+    """So many different lines with content."""
+    return "".join(f"{word} = {number}\n" for number in range(count))
+
+
+def note(attested: str) -> str:
+    """An authorship note in which 0123456 is Cursor with gpt-5."""
+    return f"{attested}---\n" + '{"prompts":{"0123456":{"agent_id":{"tool":"cursor","model":"gpt-5"}}}}'
+
+
+def ledger(identities: Identities, *writes: tuple[str, str, str, int], place: str = "/home/ada/app") -> Ledger:
+    """Edits (session, path, text, seconds after the merge) as the ledger holds them."""
+    edits, lines = [], []
+    for number, (session, path, text, after) in enumerate(writes, 1):
+        places, names = identities.place_keys(place)
+        hashes, shapes = hash_text(text.encode())
+        edits.append(
+            {
+                "file_id": "f", "session_id": session, "record_id": str(number), "edit_id": number, "position": number,
+                "edited_at": datetime.fromtimestamp(MERGED_AT + after, UTC), "tool": "claude-code", "model": "claude-opus-5",
+                "path_keys": identities.path_keys(f"{place}/{path}"), "place": places, "place_names": names,
+                "lines_written": hashes.size,
+            }
+        )  # fmt: skip
+        lines += [
+            (number, row, *pair) for row, pair in enumerate(zip(hashes.tolist(), shapes.tolist(), strict=True), 1)
+        ]
+    return Ledger(
+        sessions=TABLES["sessions"].empty(),
+        events=TABLES["session_events"].empty(),
+        edits=pl.DataFrame(edits, schema=TABLES["session_edits"].polars_schema),
+        lines=pl.DataFrame(lines, schema=TABLES["session_lines"].polars_schema, orient="row"),
+    )

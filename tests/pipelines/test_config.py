@@ -205,3 +205,11 @@ def test_the_sample_of_the_project_is_valid() -> None:
     config = load_config(None, folder=root)
     assert isinstance(config, Config)
     assert config.repositories[0].path == root
+
+
+def test_repositories_of_one_folder_name_are_told_apart_by_the_folders_above(tmp_path: Path) -> None:
+    for folder in ("one/repo", "two/repo", "three/other"):
+        (tmp_path / folder / ".git").mkdir(parents=True)
+    paths = [tmp_path / "one/repo", tmp_path / "two/repo", tmp_path / "three/other"]
+    config = load_config(None, repositories=paths, folder=tmp_path)
+    assert [repository.name for repository in config.repositories] == ["one/repo", "two/repo", "other"]

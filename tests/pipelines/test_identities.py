@@ -17,7 +17,9 @@ def identities(tmp_path_factory):
 def test_pseudonyms_are_keyed_and_stay(tmp_path):
     one, other = Identities(tmp_path / "one"), Identities(tmp_path / "other")
     assert re.fullmatch("[0-9a-f]{32}", one.pseudonym("engineer", "ada@example.com"))
-    assert one.pseudonym("engineer", "ada@example.com") == Identities(tmp_path / "one").pseudonym("engineer", "ada@example.com")
+    assert one.pseudonym("engineer", "ada@example.com") == Identities(tmp_path / "one").pseudonym(
+        "engineer", "ada@example.com"
+    )
     assert one.pseudonym("engineer", "ada@example.com") != other.pseudonym("engineer", "ada@example.com")
     assert one.pseudonym("engineer", "x") != one.pseudonym("session", "x")
     assert one.hash_path("a/b") != other.hash_path("a/b")

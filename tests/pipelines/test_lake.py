@@ -16,7 +16,10 @@ def lake(tmp_path):
 
 
 def quarantined(*positions):
-    columns = {name: [position if name == "position" else name for position in positions] for name in TABLES["quarantine"].columns}
+    columns = {
+        name: [position if name == "position" else name for position in positions]
+        for name in TABLES["quarantine"].columns
+    }
     return pl.DataFrame(columns, schema=TABLES["quarantine"].polars_schema)
 
 
@@ -39,7 +42,9 @@ def test_a_write_replaces_its_partition_alone(lake):
     assert not list(lake.root.rglob(".tmp-*"))
 
 
-@pytest.mark.parametrize("change", [lambda frame: frame.drop("reason"), lambda frame: frame.with_columns(odd=pl.lit(1))])
+@pytest.mark.parametrize(
+    "change", [lambda frame: frame.drop("reason"), lambda frame: frame.with_columns(odd=pl.lit(1))]
+)
 def test_other_columns_are_refused_and_leave_the_old_file(lake, change):
     lake.write("quarantine", quarantined("1"))
     with pytest.raises(ValueError, match="quarantine"):

@@ -77,11 +77,13 @@ def read_objects(git: Git, shas: Iterable[str]) -> Iterator[tuple[str, str, byte
         stream = child.stdout
         if stream is None:
             raise AssertionError("cat-file was started without a pipe")
-        with stream:
-            for answer in _read_answers(stream, wanted, position):
-                yield _verify(git, answer)
-                position += 1
-        child.wait()
+        try:
+            with stream:
+                for answer in _read_answers(stream, wanted, position):
+                    yield _verify(git, answer)
+                    position += 1
+        finally:  # also where the caller reads no further
+            child.wait()
         if position < len(wanted):
             yield wanted[position], "missing", None
             position += 1

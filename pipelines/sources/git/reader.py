@@ -357,7 +357,8 @@ class _Ingestion:
             return
         content = b""
         if len(entry) == 3 and entry[0].startswith(b"100"):
-            content = next(read_objects(git, [entry[2].decode()]))[2] or b""
+            [(_, _, blob)] = read_objects(git, [entry[2].decode()])
+            content = blob or b""
         self.identities.keep_mailmap(self.repo, content)
 
 

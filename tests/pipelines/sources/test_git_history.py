@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import polars as pl
 import pytest
@@ -122,7 +123,7 @@ def test_random_histories_count_as_git_counts(tmp_path_factory, steps):
     sums = merged.group_by("landing_sha").agg(pl.col(stages).sum()).sort("landing_sha")
     landed = landings.filter(pl.col("lines_raw") > 0).select("landing_sha", *stages).sort("landing_sha")
     assert sums.rows() == landed.rows()
-    for one, next_one in zip(stages, stages[1:], strict=False):
+    for one, next_one in pairwise(stages):
         assert (merged[one] >= merged[next_one]).all()
 
 
@@ -134,7 +135,13 @@ def test_every_line_is_the_hash_of_its_text_at_its_number(repo, workshop):
     lines = workshop.lake.read("git_lines").join(workshop.lake.read("git_changes"), on="change_id")
     second = lines.filter(pl.col("commit_sha") == repo.tip()).select("is_added", "line", "hash", "shape").rows()
     text = {True: new.encode().split(b"\n"), False: old.encode().split(b"\n")}
-    assert [(is_added, line) for is_added, line, _, _ in second] == [(True, 1), (False, 2), (True, 3), (True, 4), (True, 6)]
+    assert [(is_added, line) for is_added, line, _, _ in second] == [
+        (True, 1),
+        (False, 2),
+        (True, 3),
+        (True, 4),
+        (True, 6),
+    ]
     for is_added, line, value, shape in second:
         assert (value, shape) == naive.hash_line(text[is_added][line - 1])
 
@@ -145,7 +152,9 @@ def test_kinds_of_paths(repo, workshop):
     repo.commit({"a": submodule("3" * 40), "sub": None, "from link": None})
     workshop.ingest(repo)
     changes = workshop.lake.read("git_changes").join(workshop.lake.read("git_commits"), on="commit_sha")
-    rows = changes.sort("committed_at", "path").select("path", "status", "file_kind", "is_binary", "lines_raw", "lines_deleted")
+    rows = changes.sort("committed_at", "path").select(
+        "path", "status", "file_kind", "is_binary", "lines_raw", "lines_deleted"
+    )
     assert rows.rows() == [
         ("a", "added", "file", False, 1, 0),
         ("bin", "added", "file", True, 0, 0),
@@ -184,7 +193,16 @@ def test_more_renames_than_git_compares_are_counted_as_git_counts_them(repo, wor
 
 
 def test_odd_paths_come_through(repo, workshop):
-    names = [b"new\nline", b'quo"te', b"\xff\xfe", b"--output=x", "\u00fc/\U0001f600".encode(), b"back\\slash", b"a => b", b" "]
+    names = [
+        b"new\nline",
+        b'quo"te',
+        b"\xff\xfe",
+        b"--output=x",
+        "\u00fc/\U0001f600".encode(),
+        b"back\\slash",
+        b"a => b",
+        b" ",
+    ]
     repo.commit(dict.fromkeys(names, "x = 1\n"))
     workshop.ingest(repo)
     stored = set(workshop.lake.read("git_changes")["path"].to_list())
@@ -293,7 +311,9 @@ def test_odd_identities(repo, workshop, recorded, name, email):
     assert workshop.lake.read("git_commits")["committed_at"].null_count() == 0
 
 
-@pytest.mark.parametrize("codec", ["", "iso-8859-1", "utf-16", "no-such-codec", "undefined", "idna", "hex", "utf-7", "\x00"])
+@pytest.mark.parametrize(
+    "codec", ["", "iso-8859-1", "utf-16", "no-such-codec", "undefined", "idna", "hex", "utf-7", "\x00"]
+)
 def test_odd_encodings(repo, workshop, codec):
     message = b"Fu\xdfball\n\nCo-authored-by: J\xf6rg <j@example.com>\nCo-authored-by: Claude <noreply@anthropic.com>\n"
     repo.commit({"a": "1\n"}, message=message, headers=b"encoding " + codec.encode() + b"\n")
@@ -308,7 +328,9 @@ def test_a_codec_that_gives_half_characters(repo, workshop):
     assert workshop.ingest(repo).status == "ok"
 
 
-@pytest.mark.parametrize("message", [b"", b"\x00", b"NUL\x00after\n", b"no newline", b"commit " + b"1" * 40 + b"\n\x1e\x0c\r", b"\n\n\n"])
+@pytest.mark.parametrize(
+    "message", [b"", b"\x00", b"NUL\x00after\n", b"no newline", b"commit " + b"1" * 40 + b"\n\x1e\x0c\r", b"\n\n\n"]
+)
 def test_odd_messages(repo, workshop, message):
     repo.commit({"a": "1\n"}, message=message)
     assert workshop.ingest(repo).status == "ok"
@@ -336,7 +358,9 @@ def test_history_is_the_same_for_any_number_of_children(tmp_path):
         workshop = Workshop(tmp_path / f"out{jobs}")
         workshop.identities = tables[0][1] if tables else workshop.identities
         workshop.ingest(repo, jobs=jobs)
-        tables.append(({path.name: path.read_bytes() for path in workshop.lake.root.rglob("*.parquet")}, workshop.identities))
+        tables.append(
+            ({path.name: path.read_bytes() for path in workshop.lake.root.rglob("*.parquet")}, workshop.identities)
+        )
     assert tables[0][0] == tables[1][0]
 
 

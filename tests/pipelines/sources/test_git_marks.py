@@ -78,7 +78,11 @@ def test_without_an_address_there_is_no_one(value):
 
 
 def test_a_persons_number_wins_over_a_bots_name():
-    assert RULES.identify(Identity("warp-agent-staging[bot]", f"1234567+person{NOREPLY}")) != ("oz", "autonomous", "autonomous")
+    assert RULES.identify(Identity("warp-agent-staging[bot]", f"1234567+person{NOREPLY}")) != (
+        "oz",
+        "autonomous",
+        "autonomous",
+    )
     assert RULES.identify(Identity("devin-ai-integration[bot]", f"158243242+x{NOREPLY}"))[0] == "devin"
 
 
@@ -134,7 +138,10 @@ def test_reviewers_and_hints_touch_and_do_not_write():
 
 
 def test_signatures_are_no_evidence():
-    assert kinds("Mend\n\nSigned-off-by: Claude <noreply@anthropic.com>\nReviewed-by: Cursor <cursoragent@cursor.com>\n") == []
+    assert (
+        kinds("Mend\n\nSigned-off-by: Claude <noreply@anthropic.com>\nReviewed-by: Cursor <cursoragent@cursor.com>\n")
+        == []
+    )
 
 
 def test_trailers_in_the_middle_of_a_squash_count_once_each():
@@ -148,7 +155,9 @@ def test_trailers_in_the_middle_of_a_squash_count_once_each():
 
 def test_a_message_without_final_newline_and_with_carriage_returns():
     assert kinds("Mend\n\nCo-authored-by: Claude <noreply@anthropic.com>") == [("co_author_trailer", "claude-code")]
-    assert kinds("Mend\r\n\r\nCo-authored-by: Claude <noreply@anthropic.com>\r\n") == [("co_author_trailer", "claude-code")]
+    assert kinds("Mend\r\n\r\nCo-authored-by: Claude <noreply@anthropic.com>\r\n") == [
+        ("co_author_trailer", "claude-code")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -247,5 +256,11 @@ def test_forges():
 
 
 def test_hostile_messages_take_no_time():
-    for text in ("Co-authored-by: " + " " * 20_000, "<" * 20_000, "co-authored-by:" * 5_000, "a " * 20_000 + "@", "[" * 5_000 + "@]("):
+    for text in (
+        "Co-authored-by: " + " " * 20_000,
+        "<" * 20_000,
+        "co-authored-by:" * 5_000,
+        "a " * 20_000 + "@",
+        "[" * 5_000 + "@](",
+    ):
         marks(f"Mend\n\nCo-authored-by: {text}\nAssisted-by: {text}\n")

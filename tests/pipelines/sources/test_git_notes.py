@@ -35,7 +35,11 @@ def workshop(tmp_path):
 def read(repo, workshop, text):
     repo.annotate({repo.tip(): text})
     workshop.build(repo)
-    return workshop.lake.read("git_notes").select("path", "author_class", "tool", "model", "first_line", "last_line").rows()
+    return (
+        workshop.lake.read("git_notes")
+        .select("path", "author_class", "tool", "model", "first_line", "last_line")
+        .rows()
+    )
 
 
 def classes(workshop):
@@ -96,7 +100,9 @@ def test_ranges_that_name_no_added_line(repo, workshop, ranges):
 
 def test_only_lines_that_the_commit_added_count(repo, workshop):
     repo.commit({"a": "".join(f"value = {number}\n" for number in range(12))})
-    repo.annotate({repo.tip(): note(f"a\n  {SESSION} 1-12\nnot there\n  {SESSION} 1-99\n", sessions={SESSION: agent()})})
+    repo.annotate(
+        {repo.tip(): note(f"a\n  {SESSION} 1-12\nnot there\n  {SESSION} 1-99\n", sessions={SESSION: agent()})}
+    )
     workshop.build(repo)
     assert classes(workshop)["a", *AI] == 2
 
@@ -123,7 +129,11 @@ def test_a_session_that_switched_its_model(repo, workshop):
     )
     workshop.build(repo)
     found = classes(workshop)
-    for key in (("a", "ai", "claude-code", ""), ("c", "ai", "claude-code", "one-1"), ("d", "ai", "claude-code", "two-2")):
+    for key in (
+        ("a", "ai", "claude-code", ""),
+        ("c", "ai", "claude-code", "one-1"),
+        ("d", "ai", "claude-code", "two-2"),
+    ):
         assert found[key] == 1
 
 
@@ -183,7 +193,9 @@ def test_metadata_of_any_shape(repo, workshop, metadata):
 
 def test_mixed_fan_out_counts_a_commit_once(repo, workshop):
     sha, text = repo.tip(), note("a\n  human 1\n")
-    repo.commit({sha: text, f"{sha[:2]}/{sha[2:]}": text, f"{sha[:2]}/{sha[2:4]}/{sha[4:]}": text, "README": "x"}, ref=NOTES)
+    repo.commit(
+        {sha: text, f"{sha[:2]}/{sha[2:]}": text, f"{sha[:2]}/{sha[2:4]}/{sha[4:]}": text, "README": "x"}, ref=NOTES
+    )
     workshop.ingest(repo)
     assert workshop.lake.read("git_notes").height == 1
 
@@ -203,14 +215,18 @@ def test_a_note_on_no_known_commit_and_one_without_content(repo, workshop):
 
 
 def test_transcripts_are_dropped(repo, workshop):
-    secret = "correct horse battery staple"
-    text = note(f"a\n  {SESSION} 1\n", sessions={SESSION: agent(messages=[{"text": secret * 1000}])})
+    words = "correct horse battery staple"
+    text = note(f"a\n  {SESSION} 1\n", sessions={SESSION: agent(messages=[{"text": words * 1000}])})
     read(repo, workshop, text)
-    assert secret not in workshop.lake.read("git_notes").write_json()
+    assert words not in workshop.lake.read("git_notes").write_json()
 
 
 def test_a_parsed_note_keeps_the_order_of_its_entries():
     parsed = parse_note("0" * 40, note(f"a\n  {SESSION} 9,1-2\n  human 4\n").encode())
-    assert [(entry.key, entry.first, entry.last) for entry in parsed.entries] == [(SESSION, 9, 9), (SESSION, 1, 2), ("human", 4, 4)]
+    assert [(entry.key, entry.first, entry.last) for entry in parsed.entries] == [
+        (SESSION, 9, 9),
+        (SESSION, 1, 2),
+        ("human", 4, 4),
+    ]
     with pytest.raises(NoteError, match="no_divider"):
         parse_note("0" * 40, b"prose")

@@ -11,7 +11,9 @@ from tests.pipelines.repositories import CLAUDE, MAIN, Repository, Workshop
 
 MARKERS = {
     name: f"zq{number}marker{name}"
-    for number, name in enumerate(("content", "deleted", "message", "name", "mail", "human", "note", "link", "mailmap", "session"))
+    for number, name in enumerate(
+        ("content", "deleted", "message", "name", "mail", "human", "note", "link", "mailmap", "session")
+    )
 }
 
 
@@ -35,7 +37,9 @@ def test_no_marker_reaches_the_lake_or_the_state(tmp_path):
     workshop = Workshop(tmp_path / "out")
     workshop.build(repo)
     workshop.ingest(tmp_path / "nowhere", "gone")
-    files = [file for file in workshop.out.rglob("*") if file.is_file() and workshop.out / "identities" not in file.parents]
+    files = [
+        file for file in workshop.out.rglob("*") if file.is_file() and workshop.out / "identities" not in file.parents
+    ]
     assert len(files) > 10
     for file in files:
         text = file.read_bytes()
