@@ -50,11 +50,13 @@ def build_candidate(workspace: Workspace) -> Iterator[dg.MaterializeResult]:
     """Load the lake's tables into a new DuckDB file and compute the marts that are SQL."""
     from pipelines.sources.git.marks import load_rules
     from warehouse.build import build_candidate as build
+    from warehouse.build import remove_leftovers
     from warehouse.query import run_query
 
     files = {name: workspace.files_of(name) for name in _LOADED}
     workspace.keep_stamp(stamp_tables((file for name in _LOADED for file in files[name]), workspace.settings.digest))
     if workspace.is_published:
+        remove_leftovers(workspace.warehouse)
         for name in (*_IN_SQL, "candidate"):
             yield dg.MaterializeResult(asset_key=name, metadata=_UNCHANGED)
         return
@@ -87,6 +89,7 @@ def _check_specs() -> list[dg.AssetCheckSpec]:
 def check_candidate(workspace: Workspace) -> Iterator[dg.AssetCheckResult]:
     """Run every suite on the candidate; on the published warehouse where a run has built no candidate."""
     from quality.engine import run_suites
+    from warehouse.build import remove_candidate
     from warehouse.query import run_query
 
     if workspace.is_published:
@@ -105,6 +108,8 @@ def check_candidate(workspace: Workspace) -> Iterator[dg.AssetCheckResult]:
                 metadata={"observed": outcome.observed or "nothing", "expected": outcome.expected},
             )
     stopping = [_describe(outcome) for outcome in outcomes if not outcome.passed and outcome.severity == "error"]
+    if stopping and workspace.candidate:
+        remove_candidate(workspace.candidate)
     yield dg.AssetCheckResult(
         asset_key="candidate",
         check_name=GATE,

@@ -80,8 +80,8 @@ def test_file_of_the_folder_is_taken_with_paths_relative_to_it(tmp_path: Path) -
         ("\n\nx = \n", 3, ("not valid TOML", "")),
         ('[people]\nroster = "nobody.csv"\n', 2, ("nobody.csv", "correct the path")),
         (
-            '[[repositories]]\npath = "a/x"\n[[repositories]]\npath = "b/x"\n',
-            4,
+            '[[repositories]]\npath = "a"\nname = "x"\n[[repositories]]\npath = "b"\nname = "x"\n',
+            5,
             ("two repositories are called 'x'", "name ="),
         ),
         ('[[repositories]]\npath = "all"\n', 2, ("all", "another name")),

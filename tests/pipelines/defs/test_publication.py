@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -45,27 +46,41 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_second_run_reads_nothing_and_publishes_the_same(folder: Path) -> None:
+def test_a_second_run_reads_nothing_and_leaves_what_is_published(folder: Path) -> None:
     first = run(folder)
     warehouse = folder / "out" / "mergeline.duckdb"
     assert first.error is None
     assert first.is_published
     assert first.metadata["git_commits"]["commits_new"] > 0
-    before = rows_of(warehouse)
+    published = digest(warehouse)
     second = run(folder)
+    assert second.is_published
     assert second.metadata["git_commits"]["commits_new"] == 0
     assert second.metadata["session_files"]["files_read"] == 0
     assert second.metadata["landings"]["unchanged"]
+    assert second.metadata["warehouse"]["unchanged"]
+    assert digest(warehouse) == published
+    checks = run_query(warehouse, "FROM quality_checks").height
+    assert second.count_checks() == {"passed": checks, "failed": 0}
+    assert recall_inputs(folder / "out", folder) == inputs_of(folder)
+
+
+def test_the_same_inputs_publish_the_same_rows_again(folder: Path) -> None:
+    first = run(folder)
+    warehouse = folder / "out" / "mergeline.duckdb"
+    before = rows_of(warehouse)
+    warehouse.chmod(0o644)
+    os.utime(warehouse, ns=(0, 0))  # no longer the file that was put in place
+    second = run(folder)
+    assert "unchanged" not in second.metadata["warehouse"]
     after = rows_of(warehouse)
     assert list(before) == list(after)
     for name, frame in before.items():
         assert frame.equals(after[name]), name
-    runs = run_query(warehouse, "SELECT run_id, input_hash, config_hash FROM runs")
+    runs = run_query(warehouse, "SELECT run_id, input_hash, config_hash FROM runs ORDER BY started_at")
     assert runs["run_id"].to_list() == [first.run_id, second.run_id]
     assert runs["input_hash"].n_unique() == 1
     assert runs["config_hash"].n_unique() == 1
-    assert second.count_checks() == {"passed": before["quality_checks"].height, "failed": 0}
-    assert recall_inputs(folder / "out", folder) == inputs_of(folder)
 
 
 def test_a_failed_check_leaves_the_published_warehouse_in_place(folder: Path) -> None:

@@ -192,6 +192,17 @@ def test_more_renames_than_git_compares_are_counted_as_git_counts_them(repo, wor
     assert counts(workshop) == repo.numstat("-l1000")
 
 
+def test_long_equal_tails_are_compared_as_numstat_compares_them(repo, workshop):
+    # Without context git trims equal tails of a kilobyte before it compares, and finds 8 added and 1 deleted here.
+    lines = {"x": "x" * 60, "y": "y" * 60}
+    repo.commit({"a": "\n".join(lines[name] for name in "yyyyyxyxxxxyyxxyyxyxyxxyxxxxyxxyyxxxxy") + "\n"})
+    repo.commit({"a": "\n".join(lines[name] for name in "xxxxxyxxyyyyxyxxxxyyxxyyxyxyxxyxxxxyxxyyxxxxy") + "\n"})
+    workshop.ingest(repo)
+    last = workshop.lake.read("git_changes").filter(pl.col("commit_sha") == repo.tip())
+    assert last.select("lines_raw", "lines_deleted").rows() == [(7, 0)]
+    check(repo, workshop)
+
+
 def test_odd_paths_come_through(repo, workshop):
     names = [
         b"new\nline",
