@@ -18,20 +18,21 @@ LEFT_OUT = ("generated", "vendored", "minified", "lock", "snapshot", "binary", "
 
 
 @cache
-def _load() -> tuple[list[tuple[str, re.Pattern[str]]], dict[str, str]]:
+def _load() -> tuple[list[tuple[str, re.Pattern[str]]], dict[str, str], dict[str, str]]:
     with (Path(__file__).parent / "categories.toml").open("rb") as handle:
         table: dict[str, Any] = tomllib.load(handle)
     rules = [
         (rule["category"], re.compile("|".join(f"(?:{pattern})" for pattern in rule["patterns"])))
         for rule in table["rules"]
     ]
-    languages = {suffix: language for language, suffixes in table["languages"].items() for suffix in suffixes}
-    return rules, languages
+    by_suffix = {suffix: language for language, suffixes in table["languages"].items() for suffix in suffixes}
+    by_name = {name: language for language, names in table["names"].items() for name in names}
+    return rules, by_suffix, by_name
 
 
 def categorise(paths: pl.Series) -> pl.DataFrame:
     """`path`, `category`, `language` of each distinct path, sorted by path."""
-    rules, languages = _load()
+    rules, by_suffix, by_name = _load()
     distinct = paths.unique().sort().to_list()
     categories: list[str] = []
     named: list[str] = []
@@ -39,7 +40,8 @@ def categorise(paths: pl.Series) -> pl.DataFrame:
         lower = path.lower()
         categories.append(next((category for category, pattern in rules if pattern.search(lower)), "source"))
         name = lower.rpartition("/")[2]
-        named.append(languages.get(name) or languages.get(name.rpartition(".")[2] if "." in name else "", ""))
+        suffix = name.rpartition(".")[2] if "." in name else ""
+        named.append(by_name.get(name) or by_suffix.get(suffix, ""))
     return pl.DataFrame(
         {"path": distinct, "category": categories, "language": named},
         schema={"path": pl.String(), "category": pl.String(), "language": pl.String()},

@@ -17,21 +17,29 @@ if TYPE_CHECKING:
 
 
 def find_new_commits(
-    git: Git, head: str, last: str | None, quarantine: Callable[[str, str, str], None]
+    git: Git, head: str, last: str | None, held: set[str] | None, quarantine: Callable[[str, str, str], None]
 ) -> tuple[set[str], set[str] | None]:
     """Commits that `head` reaches and `last` does not, and those that `last` reached and `head` does not.
 
-    The second is None where the old tip cannot be walked any more: all of `head` is then new.
+    `held` are the commits that the lake holds after a reading that was cut short: they take the place of what `last`
+    reached. The second is None where the old tip cannot be walked any more: all of `head` is then new.
     """
+    if held is not None:
+        every = _list_all(git, head, quarantine)
+        return every - held, held - every
     if last is not None:
         try:
             return _list(git, head, last), _list(git, last, head)
         except GitError:
             pass  # the old tip was collected, or history is damaged: read it whole below
+    return _list_all(git, head, quarantine), None
+
+
+def _list_all(git: Git, head: str, quarantine: Callable[[str, str, str], None]) -> set[str]:
     try:
-        return _list(git, head, None), None
+        return _list(git, head, None)
     except GitError:
-        return _walk(git, head, quarantine), None
+        return _walk(git, head, quarantine)
 
 
 def _list(git: Git, tip: str, without: str | None) -> set[str]:

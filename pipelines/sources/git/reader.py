@@ -66,7 +66,7 @@ def ingest_repository(
         progress.warn(f"{repository.name}: refused: {detail}")
         rows = [{"source": "git", "path": repository.name, "position": "", "reason": reason, "detail": detail}]
         lake.write("quarantine", pl.DataFrame(rows), {"source": "git", "repo": repository.name})
-        read = replace(before, status="refused", error=detail, commits_new=0, lines_new=0)
+        read = replace(load_read(state, repository), status="refused", error=detail, commits_new=0, lines_new=0)
     save_read(state, read)
     return read
 
@@ -96,7 +96,8 @@ class _Ingestion:
         is_mendable = bool(before.failed) and before.objects != objects
         if before.reader_version != version or before.boundary != boundary or is_mendable:
             before = self._forget(before)
-        if before.head_sha == head and before.notes_sha == notes and before.reader_version == version:
+        is_current = before.head_sha == head and before.notes_sha == notes and before.reader_version == version
+        if is_current and not before.is_partway:
             is_whole = not (boundary or before.failed)
             error = _explain(boundary, before.failed) if head else _UNBORN
             if before.status == "refused":
@@ -107,9 +108,10 @@ class _Ingestion:
         if head is None:
             self._write_quarantine((), ())
             return replace(self._forget(before), notes_sha=notes, reader_version=version, error=_UNBORN)
+        save_read(self.state, replace(before, is_partway=True))
         with isolation.Git(self._verify(source, [head, notes]), self.state, len(head)) as git:
             lines_new, commits_new, total = self._read_history(git, head, before)
-            if before.notes_sha != notes:
+            if before.notes_sha != notes or before.is_partway:
                 self._read_notes(git, notes)
             self._keep_mailmap(git, head)
         self.identities.remember(self.people)
@@ -153,14 +155,17 @@ class _Ingestion:
             return source
 
     def _forget(self, before: RepositoryRead) -> RepositoryRead:
+        fresh = RepositoryRead(before.repo, before.path, before.mainline)
+        save_read(self.state, fresh)  # before anything is removed: a run may end here
         for table in ("git_commits", "git_changes", "git_lines", "git_marks", "git_notes"):
             self.lake.remove(table, {"repo": self.repo})
-        return RepositoryRead(before.repo, before.path, before.mainline)
+        return fresh
 
     def _read_history(self, git: isolation.Git, head: str, before: RepositoryRead) -> tuple[int, int, int]:
         """Read new commits and drop those that history has lost. Returns lines, new commits, all commits."""
-        new, gone = find_new_commits(git, head, before.head_sha, self._quarantine)
         known = self.lake.read("git_commits", {"repo": self.repo}).select("commit_sha", "committed_at")
+        held = set(known["commit_sha"]) if before.is_partway else None
+        new, gone = find_new_commits(git, head, before.head_sha, held, self._quarantine)
         if gone is None:  # the old tip cannot be followed any more
             self._forget(before)
             known, gone = known.clear(), set()
@@ -175,13 +180,25 @@ class _Ingestion:
         task = f"{self.repo}: commits"
         self.progress.start(task, len(commits))
         lines_new = 0
-        for year in sorted({*years, *lost}):
+        touched = {*years, *lost}
+        if before.is_partway:  # any year may have been left half written
+            touched.update("none" if at is None else str(at.year) for at in known["committed_at"])
+            self._drop_years_but(touched)
+        for year in sorted(touched):
             ordered = sorted(years[year], key=lambda commit: (commit.committed_at or 0, commit.sha))
             lines_new += self._write_year(git, year, ordered, lost[year], trees, task)
         self.progress.finish(task)
         # A run that was cut short may have left some of the new commits behind: they are new, not known.
         kept = known.filter(~pl.col("commit_sha").is_in(sorted(gone | new)))
         return lines_new, len(commits), kept.height + len(commits)
+
+    def _drop_years_but(self, years: set[str]) -> None:
+        """Remove the partitions of other years: a reading that was cut short left them, and nothing reaches them."""
+        for table in ("git_commits", "git_changes", "git_lines", "git_marks"):
+            kept = {self.lake.file_of(table, {"repo": self.repo, "year": year}) for year in years}
+            for file in self.lake.files(table, {"repo": self.repo}):
+                if file not in kept:
+                    self.lake.remove_file(file)
 
     def _quarantine(self, position: str, reason: str, detail: str) -> None:
         self.quarantined[position, reason] = detail
@@ -224,9 +241,11 @@ class _Ingestion:
         partition = {"repo": self.repo, "year": year}
         # A run that was cut short may have left some of the new commits behind: they are replaced, not added.
         stale = pl.col("commit_sha").is_in(sorted(lost | {commit.sha for commit in commits}))
-        rows = pl.concat(
-            [self.lake.read("git_commits", partition).filter(~stale), self._commit_rows(commits, git.boundary)]
-        )
+        old = self.lake.read("git_commits", partition)
+        kept = old.filter(~stale)
+        if kept.height < old.height:  # first, so that no commit is ever listed without its lines
+            self.lake.write("git_commits", kept, partition)
+        rows = pl.concat([kept, self._commit_rows(commits, git.boundary)])
         rows = rows.sort(pl.col("committed_at").fill_null(_EPOCH), "commit_sha")
         ranks = rows.select("commit_sha").with_row_index("rank")
         self._write_changes(

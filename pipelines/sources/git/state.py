@@ -45,6 +45,8 @@ class RepositoryRead:
     commits: int = 0
     commits_new: int = 0
     lines_new: int = 0
+    is_partway: bool = False
+    """Whether a reading was begun and not ended: the lake may then hold some of its commits, each whole."""
 
 
 def _file_of(state: Path, repo: str) -> Path:

@@ -125,25 +125,43 @@ def test_nothing_new_reads_nothing(repo, workshop, monkeypatch):
     assert {file: file.stat().st_mtime_ns for file in workshop.out.rglob("*.parquet")} == before
 
 
-def test_a_run_that_was_cut_short_is_mended_by_the_next(repo, workshop, tmp_path, monkeypatch):
-    workshop.ingest(repo)
-    for number in range(3):
-        repo.commit({"b": "more\n" * (number + 1)}, at=START + number * 200 * DAY + DAY)
+def cut_short(workshop, repo, monkeypatch, writes):
+    """Ingest until so many tables are written, as a killed run would."""
     write, written = workshop.lake.write, []
 
     def write_some(table, frame, partition=None):
         written.append(table)
-        if len(written) == 6:
+        if len(written) == writes:
             raise KeyboardInterrupt
         return write(table, frame, partition)
 
-    monkeypatch.setattr(workshop.lake, "write", write_some)
-    with pytest.raises(KeyboardInterrupt):
-        workshop.ingest(repo)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(workshop.lake, "write", write_some)
+        with pytest.raises(KeyboardInterrupt):
+            workshop.ingest(repo)
+
+
+@pytest.mark.parametrize("writes", range(1, 10))
+def test_a_run_that_was_cut_short_is_mended_by_the_next(repo, workshop, tmp_path, monkeypatch, writes):
+    workshop.ingest(repo)
+    for number in range(3):
+        repo.commit({"b": "more\n" * (number + 1)}, at=START + number * 200 * DAY + DAY)
+    cut_short(workshop, repo, monkeypatch, writes)
     assert workshop.ingest(repo).commits == 7
     same(repo, workshop, tmp_path)
     assert not list(workshop.state.glob(".tmp-*"))
+
+
+@pytest.mark.parametrize("writes", range(1, 6))
+def test_a_forced_push_that_is_taken_back_after_a_cut_loses_nothing(repo, workshop, tmp_path, monkeypatch, writes):
+    workshop.ingest(repo)
+    tip = repo.git("rev-parse", "HEAD").decode().strip()
+    older = repo.git("rev-parse", "HEAD~2").decode().strip()
+    repo.git("update-ref", "refs/heads/main", older)
+    cut_short(workshop, repo, monkeypatch, writes)
+    repo.git("update-ref", "refs/heads/main", tip)
+    workshop.ingest(repo)
+    same(repo, workshop, tmp_path)
 
 
 def test_a_deepened_clone_is_read_again(repo, workshop, tmp_path):
