@@ -5,6 +5,7 @@ Belongs here: looking without reading: no commit and no session record is opened
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _OLDEST_GIT = (2, 32)
 """GIT_CONFIG_GLOBAL, without which a repository is not read in isolation, came with this release."""
 _STALE = timedelta(days=1)
+_SHOWN = 10
 _RECORDS = (".jsonl", ".jsonl.zst", ".jsonl.gz")
 
 
@@ -97,6 +99,7 @@ def _people(name: str, path: Path) -> Finding:
 
 def _repositories(config: Config) -> Iterator[Finding]:
     from pipelines.config import find_repository
+    from pipelines.sources.git import load_reads
 
     if not config.repositories:
         yield Finding("repository", "none", "name one with --repo PATH or in mergeline.toml")
@@ -124,20 +127,12 @@ def _repositories(config: Config) -> Iterator[Finding]:
                 is_urgent=True,
             )
         else:
-            yield Finding(
-                topic,
-                f"{repository.name}: {repository.label}, {repository.mainline}, {_last_read(config, repository.name)}",
-            )
-
-
-def _last_read(config: Config, name: str) -> str:
-    from pipelines.sources.git import load_reads
-
-    wanted = [repository for repository in config.repositories if repository.name == name]
-    read = load_reads(config.out / "state", wanted)[0]
-    if read.head_sha is None:
-        return "never read"
-    return f"read up to {read.head_sha[:12]} ({read.commits:,} commits, {read.status})"
+            read = load_reads(config.out / "state", [repository])[0]
+            how_far = "never read"
+            if read.head_sha:
+                how_far = f"read up to {read.head_sha[:12]} ({read.commits:,} commits, {read.status})"
+            mend = (read.error or "") if read.status != "ok" else ""
+            yield Finding(topic, f"{repository.name}: {repository.label}, {repository.mainline}, {how_far}", mend)
 
 
 def _sessions(config: Config) -> Iterator[Finding]:
@@ -172,3 +167,22 @@ def _output(config: Config) -> Iterator[Finding]:
     age = datetime.now(UTC) - row["at"].replace(tzinfo=UTC)
     mend = f"the last run is {age.days} days old: run `mergeline run`" if age > _STALE else ""
     yield Finding("warehouse", f"{warehouse}: published {row['at']:%Y-%m-%d %H:%M} UTC, {row['runs']} runs", mend)
+    yield from _quarantine(config, warehouse)
+
+
+def _quarantine(config: Config, warehouse: Path) -> Iterator[Finding]:
+    """What could not be used, by file. Only here is a session file's path shown: the warehouse holds its keyed hash."""
+    from warehouse.query import run_query
+
+    rows = run_query(
+        warehouse,
+        "SELECT source, path, reason, any_value(detail) AS detail, count(*) AS records FROM quarantine "
+        "GROUP BY ALL ORDER BY records DESC, source, path, reason",
+    )
+    book = config.out / "identities" / "session_files.json"
+    paths: dict[str, str] = json.loads(book.read_text()) if book.exists() else {}
+    for row in rows.head(_SHOWN).iter_rows(named=True):
+        records = f"{row['records']:,} record{'s' if row['records'] > 1 else ''}"
+        yield Finding("quarantine", f"{paths.get(row['path'], row['path'])}: {records}, {row['reason']}", row["detail"])
+    if rows.height > _SHOWN:
+        yield Finding("quarantine", f"{rows.height - _SHOWN} more files", "mergeline query 'FROM quarantine'")

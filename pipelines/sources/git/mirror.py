@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.lake import slug_of
-from pipelines.sources.git.isolation import Git, Source
+from pipelines.sources.git.isolation import Git
+from pipelines.sources.git.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

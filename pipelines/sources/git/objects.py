@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING
 
-from pipelines.sources.git.isolation import SHA
+from pipelines.sources.git.source import SHA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -6,25 +6,33 @@ Belongs here: the order of work of an ingestion and the rows that it writes. Doe
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from pipelines.sources.git import isolation
 from pipelines.sources.git.diffs import read_diffs
 from pipelines.sources.git.graph import find_new_commits
+from pipelines.sources.git.isolation import Git, GitError
 from pipelines.sources.git.marks import Rules, load_rules
 from pipelines.sources.git.mirror import mirror
 from pipelines.sources.git.notes import read_notes
 from pipelines.sources.git.objects import Commit, read_commits, read_objects
+from pipelines.sources.git.rows import EPOCH, change_rows, commit_rows, mark_rows, name_path
+from pipelines.sources.git.source import (
+    NOTES_REF,
+    RepositoryError,
+    Source,
+    find_source,
+    read_boundary,
+    resolve,
+    stamp_objects,
+)
 from pipelines.sources.git.state import Failure, RepositoryRead, load_read, save_read
-from pipelines.sources.git.subjects import is_forge_commit, pull_request_of
 from schemas import TABLES
 
 if TYPE_CHECKING:
@@ -41,9 +49,6 @@ if TYPE_CHECKING:
 
 # Raise it when what is read of a commit changes: everything is then read again.
 READER_VERSION = "1"
-_STATUS = {"A": "added", "M": "modified", "D": "deleted", "R": "renamed", "C": "copied", "T": "type_changed"}
-_KIND = {0o120000: "symlink", 0o160000: "submodule"}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOTE_ROWS = 1 << 16
 _UNBORN = "the mainline has no commit yet"
 
@@ -57,11 +62,11 @@ def ingest_repository(
     """
     before = load_read(state, repository)
     try:
-        source = isolation.find_source(repository.path)
-        head = isolation.resolve(source, repository.mainline)
+        source = find_source(repository.path)
+        head = resolve(source, repository.mainline)
         read = _Ingestion(repository, lake, identities, state, jobs, progress).run(source, head, before)
-    except (isolation.RepositoryError, isolation.GitError, OSError) as error:
-        reason = error.reason if isinstance(error, isolation.RepositoryError) else type(error).__name__
+    except (RepositoryError, GitError, OSError) as error:
+        reason = error.reason if isinstance(error, RepositoryError) else type(error).__name__
         detail = error.strerror or "input/output error" if isinstance(error, OSError) else str(error)
         progress.warn(f"{repository.name}: refused: {detail}")
         rows = [{"source": "git", "path": repository.name, "position": "", "reason": reason, "detail": detail}]
@@ -88,11 +93,11 @@ class _Ingestion:
         self.people: set[tuple[str, str, str]] = set()
         self.quarantined: dict[tuple[str, str], str] = {}
 
-    def run(self, source: isolation.Source, head: str | None, before: RepositoryRead) -> RepositoryRead:
+    def run(self, source: Source, head: str | None, before: RepositoryRead) -> RepositoryRead:
         version = f"{READER_VERSION}-{self.rules.version}"
-        notes = isolation.resolve(source, isolation.NOTES_REF)
-        boundary = isolation.read_boundary(source)
-        objects = isolation.stamp_objects(source)
+        notes = resolve(source, NOTES_REF)
+        boundary = read_boundary(source)
+        objects = stamp_objects(source)
         is_mendable = bool(before.failed) and before.objects != objects
         if before.reader_version != version or before.boundary != boundary or is_mendable:
             before = self._forget(before)
@@ -109,7 +114,7 @@ class _Ingestion:
             self._write_quarantine((), ())
             return replace(self._forget(before), notes_sha=notes, reader_version=version, error=_UNBORN)
         save_read(self.state, replace(before, is_partway=True))
-        with isolation.Git(self._verify(source, [head, notes]), self.state, len(head)) as git:
+        with Git(self._verify(source, [head, notes]), self.state, len(head)) as git:
             lines_new, commits_new, total = self._read_history(git, head, before)
             if before.notes_sha != notes or before.is_partway:
                 self._read_notes(git, notes)
@@ -143,13 +148,13 @@ class _Ingestion:
         frame = pl.DataFrame(rows, schema=TABLES["quarantine"].polars_schema, orient="row").sort("position", "reason")
         self.lake.write("quarantine", frame, {"source": "git", "repo": self.repo})
 
-    def _verify(self, source: isolation.Source, tips: list[str | None]) -> isolation.Source:
+    def _verify(self, source: Source, tips: list[str | None]) -> Source:
         """The verified copy where the configuration asks for one, the source itself otherwise."""
         if self.repository.isolation != "mirror":
             return source
         try:
             return mirror(source, self.repo, [tip for tip in tips if tip], self.state)
-        except isolation.GitError:
+        except GitError:
             mend = "no verified copy could be made, so it was read in place; run `git fsck` in it"
             self._quarantine("", "unverified", mend)
             return source
@@ -161,7 +166,7 @@ class _Ingestion:
             self.lake.remove(table, {"repo": self.repo})
         return fresh
 
-    def _read_history(self, git: isolation.Git, head: str, before: RepositoryRead) -> tuple[int, int, int]:
+    def _read_history(self, git: Git, head: str, before: RepositoryRead) -> tuple[int, int, int]:
         """Read new commits and drop those that history has lost. Returns lines, new commits, all commits."""
         known = self.lake.read("git_commits", {"repo": self.repo}).select("commit_sha", "committed_at")
         held = set(known["commit_sha"]) if before.is_partway else None
@@ -203,7 +208,7 @@ class _Ingestion:
     def _quarantine(self, position: str, reason: str, detail: str) -> None:
         self.quarantined[position, reason] = detail
 
-    def _find_trees(self, git: isolation.Git, commits: list[Commit]) -> dict[str, str]:
+    def _find_trees(self, git: Git, commits: list[Commit]) -> dict[str, str]:
         """Tree of every commit and first parent."""
         trees = {commit.sha: commit.tree for commit in commits}
         whole = (commit for commit in commits if commit.parents and commit.sha not in git.boundary)
@@ -211,7 +216,7 @@ class _Ingestion:
         return trees | {commit.sha: commit.tree for commit in read_commits(git, missing, self._quarantine)}
 
     def _write_year(
-        self, git: isolation.Git, year: str, commits: list[Commit], lost: set[str], trees: dict[str, str], task: str
+        self, git: Git, year: str, commits: list[Commit], lost: set[str], trees: dict[str, str], task: str
     ) -> int:
         readable: list[Commit] = []
         pairs: list[tuple[str, str]] = []
@@ -231,7 +236,7 @@ class _Ingestion:
         diffs = read_diffs(git, pairs, self.jobs, lambda amount: self.progress.advance(task, amount))
         mend = "the file's content is not in this clone, so its lines are unknown; fetch it again without a filter"
         for pair, path in diffs.missing:
-            self._quarantine(f"{readable[pair].sha}:{_name_path(path)}", "missing_content", mend)
+            self._quarantine(f"{readable[pair].sha}:{name_path(path)}", "missing_content", mend)
         is_first = self._find_first(diffs.changes, [commit.sha for commit in readable])
         if not is_first.all():
             diffs.changes = diffs.changes.only(is_first)
@@ -245,13 +250,18 @@ class _Ingestion:
         kept = old.filter(~stale)
         if kept.height < old.height:  # first, so that no commit is ever listed without its lines
             self.lake.write("git_commits", kept, partition)
-        rows = pl.concat([kept, self._commit_rows(commits, git.boundary)])
-        rows = rows.sort(pl.col("committed_at").fill_null(_EPOCH), "commit_sha")
+        rows = pl.concat([kept, commit_rows(self.repo, commits, git.boundary, self._remember)])
+        rows = rows.sort(pl.col("committed_at").fill_null(EPOCH), "commit_sha")
         ranks = rows.select("commit_sha").with_row_index("rank")
         self._write_changes(
             partition, ranks, self.lake.read("git_changes", partition).filter(~stale), readable, diffs.changes
         )
-        marks = pl.concat([self.lake.read("git_marks", partition).filter(~stale), self._mark_rows(commits)])
+        marks = pl.concat(
+            [
+                self.lake.read("git_marks", partition).filter(~stale),
+                mark_rows(self.repo, commits, self.rules, self.identities, self._remember),
+            ]
+        )
         marks = marks.sort(TABLES["git_marks"].key, nulls_last=False)
         self.lake.write("git_marks", marks, partition)
         self.lake.write("git_commits", rows, partition)
@@ -262,7 +272,7 @@ class _Ingestion:
         seen: set[tuple[int, str]] = set()
         is_first = np.ones(len(changes.path), np.bool_)
         for row, (pair, path) in enumerate(zip(changes.pair.tolist(), changes.path, strict=True)):
-            place = pair, _name_path(path)
+            place = pair, name_path(path)
             is_first[row] = place not in seen
             if place in seen:
                 mend = "its tree names the path twice, so the second is left out; run `git fsck`"
@@ -270,83 +280,17 @@ class _Ingestion:
             seen.add(place)
         return is_first
 
-    def _commit_rows(self, commits: list[Commit], boundary: frozenset[str]) -> pl.DataFrame:
-        rows = [
-            {
-                "repo": self.repo,
-                "commit_sha": commit.sha,
-                "parents": list(commit.parents),
-                "author_id": self._remember(commit.author.name, commit.author.email),
-                "committer_id": self._remember(commit.committer.name, commit.committer.email),
-                "authored_at": _time_of(commit.authored_at),
-                "committed_at": _time_of(commit.committed_at),
-                "pull_request": pull_request_of(commit.message),
-                "is_forge_commit": is_forge_commit(commit.committer.email),
-                "is_boundary": commit.sha in boundary,
-            }
-            for commit in commits
-        ]
-        return pl.DataFrame(rows, schema=TABLES["git_commits"].polars_schema)
-
     def _remember(self, name: str, email: str) -> str:
         identity = self.identities.identity_of(name, email)
         self.people.add((identity, name, email))
         return identity
 
-    def _mark_rows(self, commits: list[Commit]) -> pl.DataFrame:
-        rows = [
-            {
-                "repo": self.repo,
-                "commit_sha": commit.sha,
-                "kind": mark.kind,
-                "tool": mark.tool,
-                "model": mark.model or None,
-                "identity_id": self._remember(*mark.person) if mark.person else None,
-                "reference": self.identities.pseudonym("session", mark.reference) if mark.reference else None,
-                "rules_version": self.rules.version,
-            }
-            for commit in commits
-            for mark in self.rules.find_marks(commit)
-        ]
-        return pl.DataFrame(rows, schema=TABLES["git_marks"].polars_schema)
-
     def _write_changes(
         self, partition: dict[str, str], ranks: pl.DataFrame, kept: pl.DataFrame, commits: list[Commit], found: Changes
     ) -> None:
         """Merge the new changes of a year with those that are kept, in the order of their commits."""
-        shas = [commits[pair].sha for pair in found.pair.tolist()]
-        ids = np.fromiter(
-            (_change_id(sha, path) for sha, path in zip(shas, found.path, strict=True)), np.uint64, len(shas)
-        )
-        added = np.bincount(found.line_change[found.is_added], minlength=ids.size)
-        deleted = np.bincount(found.line_change[~found.is_added], minlength=ids.size)
-        modes = np.where(found.status == ord("D"), found.old_mode, found.new_mode)
-        new = pl.DataFrame(
-            {
-                "repo": [self.repo] * ids.size,
-                "commit_sha": shas,
-                "change_id": ids,
-                "path": [_name_path(path) for path in found.path],
-                "old_path": [_name_path(path) or None for path in found.old_path],
-                "status": [_STATUS.get(chr(letter), "modified") for letter in found.status.tolist()],
-                "file_kind": [_KIND.get(mode, "file") for mode in modes.tolist()],
-                "is_binary": found.is_binary,
-                "lines_raw": added.astype(np.int64),
-                "lines_deleted": deleted.astype(np.int64),
-            },
-            schema=TABLES["git_changes"].polars_schema,
-        )
-        lines = pl.DataFrame(
-            {
-                "change_id": ids[found.line_change],
-                "is_added": found.is_added,
-                "line": found.line,
-                "hash": found.hash,
-                "shape": found.shape,
-            },
-            schema=TABLES["git_lines"].polars_schema,
-        )
-        changes = pl.concat([kept, new]).join(ranks, on="commit_sha", how="inner", maintain_order="left")
+        changes, lines = change_rows(self.repo, [commit.sha for commit in commits], found)
+        changes = pl.concat([kept, changes]).join(ranks, on="commit_sha", how="inner", maintain_order="left")
         changes = changes.sort("rank", "path")
         order = changes.select("change_id").with_row_index("order")
         # Those of the new commits go, too: a run that was cut short may have left them.
@@ -356,7 +300,7 @@ class _Ingestion:
         self.lake.write("git_changes", changes.drop("rank"), partition)
         self.lake.write("git_lines", lines.drop("order"), partition)
 
-    def _read_notes(self, git: isolation.Git, tip: str | None) -> None:
+    def _read_notes(self, git: Git, tip: str | None) -> None:
         rows = (
             (self.repo, a.commit, a.path, a.position, a.author_class, a.tool, a.model or None, a.first, a.last)
             for a in (read_notes(git, tip, self._quarantine) if tip else ())
@@ -366,11 +310,11 @@ class _Ingestion:
         frame = pl.concat([TABLES["git_notes"].empty(), *parts]).sort("commit_sha", "position", "first_line", "path")
         self.lake.write("git_notes", frame, {"repo": self.repo})
 
-    def _keep_mailmap(self, git: isolation.Git, head: str) -> None:
+    def _keep_mailmap(self, git: Git, head: str) -> None:
         """The mailmap names people, so it is kept with the identities."""
         try:
             entry = git.run("ls-tree", "-z", head, "--", ".mailmap").split(b"\t")[0].split()
-        except isolation.GitError:
+        except GitError:
             mend = "the tip's tree cannot be read, so its mailmap is as it was; run `git fsck` and fetch it again"
             self._quarantine(head, "unreadable_mailmap", mend)
             return
@@ -387,20 +331,8 @@ def _batched(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
         yield part
 
 
-def _name_path(path: bytes) -> str:
-    return path.decode("utf-8", "backslashreplace")
-
-
 def _year_of(seconds: int | None) -> str:
-    return "none" if seconds is None else str((_EPOCH + timedelta(seconds=seconds)).year)
-
-
-def _time_of(seconds: int | None) -> datetime | None:
-    return None if seconds is None else _EPOCH + timedelta(seconds=seconds)
-
-
-def _change_id(sha: str, path: bytes) -> int:
-    return int.from_bytes(hashlib.blake2b(sha.encode() + b"\0" + path, digest_size=8).digest(), "little")
+    return "none" if seconds is None else str((EPOCH + timedelta(seconds=seconds)).year)
 
 
 def _explain(boundary: tuple[str, ...], failed: tuple[Failure, ...]) -> str | None:
@@ -410,5 +342,5 @@ def _explain(boundary: tuple[str, ...], failed: tuple[Failure, ...]) -> str | No
             f"the clone is shallow at {len(boundary)} commits, whose lines are unknown: run `git fetch --unshallow`"
         )
     if failed:
-        parts.append(f"{len(failed)} objects could not be read and are named in quarantine")
+        parts.append(f"{len(failed)} object{'s' if len(failed) > 1 else ''} could not be read; quarantine names what")
     return "; ".join(parts) or None
