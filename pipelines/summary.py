@@ -186,7 +186,7 @@ def _sources(warehouse: Path, report: RunReport) -> list[RenderableType]:
     sessions = _one(warehouse, "SELECT count(*) AS n, coalesce(sum(lines_landed), 0)::BIGINT AS landed FROM sessions")
     usable = repositories.filter(repositories["status"] != "refused")
     history = (
-        f"{usable.height} repositories: {usable['landings'].sum():,} landings, {usable['commits'].sum():,} commits, "
+        f"{_plural(usable.height, 'repository', 'repositories')}: {usable['landings'].sum():,} landings, {usable['commits'].sum():,} commits, "
         f"{read.get('commits_new', 0):,} of them new"
     )
     records = (
@@ -212,7 +212,9 @@ def _sources(warehouse: Path, report: RunReport) -> list[RenderableType]:
             f"{row['records']:,} {row['source']} {row['reason']}" for row in reasons.head(5).iter_rows(named=True)
         )
         more = f", {reasons.height - 5} more reasons" if reasons.height > 5 else ""
-        parts.append(f"[bold]quarantined[/]  {reasons['records'].sum():,} records: {_plain(told)}{more}")
+        parts.append(
+            f"[bold]quarantined[/]  {_plural(int(reasons['records'].sum()), 'record', 'records')}: {_plain(told)}{more}"
+        )
         parts.append("             `mergeline doctor` names their files")
     else:
         parts.append("[bold]quarantined[/]  nothing")
@@ -226,6 +228,10 @@ def _sources(warehouse: Path, report: RunReport) -> list[RenderableType]:
         for check in report.failed
     )
     return parts
+
+
+def _plural(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _next(warehouse: Path, counts: dict[str, Any]) -> list[RenderableType]:
