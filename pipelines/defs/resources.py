@@ -17,7 +17,7 @@ from pipelines.identities import Identities
 from pipelines.inputs import Inputs, recall_inputs
 from pipelines.lake import Lake
 from pipelines.lock import RunLock
-from pipelines.sources.people import read_aliases
+from pipelines.sources.people import read_people
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -160,9 +160,9 @@ class Workspace(dg.ConfigurableResource):
         """What of the configuration decides about lines and engineers."""
         from pipelines.stages.histories import Rules
 
-        path = self.settings.people.aliases
+        people = self.settings.people
         return Rules(
-            aliases=read_aliases(path) if path else {},
+            aliases=read_people(people.roster, people.aliases),
             assume_unmarked_is_human=self.settings.metrics.assume_unmarked_is_human,
             pseudonyms=self.settings.privacy.pseudonyms,
         )

@@ -3,7 +3,7 @@
 Belongs here: reading both files and saying which line is wrong. Does not belong here: a repository's mailmap
 (`sources/git`), or deciding which identities are one engineer (`stages/engineers.py`).
 
-    roster.csv     email,engineer,joined,left,time_zone     one row per person; engineer is a name and may be empty
+    roster.csv     email,engineer,joined,left,time_zone     one row per address; rows of one engineer are one person
     aliases.csv    alias,email                              an address that commits carry, and the address it stands for
 """
 
@@ -69,6 +69,23 @@ def read_aliases(path: Path) -> dict[str, str]:
         stands_for[alias] = email
         lines[alias] = line
     return {alias: _end_of(path, alias, stands_for, lines) for alias in sorted(stands_for)}
+
+
+def read_people(roster: Path | None, aliases: Path | None) -> dict[str, str]:
+    """From address to the address that stands for the same person: the aliases, and the roster's rows of one engineer.
+
+    The first address of an engineer, in order of the alphabet, stands for the others; an alias of any of them leads
+    there too. An engineer without a name is only its own row's. Raises `ConfigError` as the two readers do.
+    """
+    stands_for = read_aliases(aliases) if aliases else {}
+    first: dict[str, str] = {}
+    same: dict[str, str] = {}
+    for entry in read_roster(roster) if roster else []:
+        email = stands_for.get(entry.email, entry.email)
+        if entry.engineer:
+            same[email] = first.setdefault(entry.engineer, email)
+    merged = {email: person for email, person in same.items() if email != person}
+    return merged | {alias: same.get(email, email) for alias, email in stands_for.items()}
 
 
 def _end_of(path: Path, alias: str, stands_for: dict[str, str], lines: dict[str, int]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipelines.config import ConfigError
-from pipelines.sources.people import RosterEntry, read_aliases, read_roster
+from pipelines.sources.people import RosterEntry, read_aliases, read_people, read_roster
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,3 +74,27 @@ def test_a_wrong_roster_names_its_line(tmp_path: Path, text: str, line: int | No
 def test_contradicting_aliases_are_refused(tmp_path: Path, rows: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         read_aliases(write(tmp_path, "alias,email\n" + rows))
+
+
+def test_rows_of_one_engineer_are_one_person(tmp_path: Path) -> None:
+    roster = tmp_path / "roster.csv"
+    roster.write_text("email,engineer\nwork@example.com,Ada\nhome@example.com,Ada\nbo@example.com,Bo\nx@example.com,\n")
+    aliases = tmp_path / "aliases.csv"
+    aliases.write_text("alias,email\nold@example.com,work@example.com\nbot@example.com,ci@example.com\n")
+    assert read_people(roster, aliases) == {
+        "work@example.com": "home@example.com",
+        "old@example.com": "home@example.com",
+        "bot@example.com": "ci@example.com",
+    }
+    assert read_people(None, None) == {}
+
+
+def test_an_alias_of_an_address_that_the_roster_does_not_hold_stays(tmp_path: Path) -> None:
+    roster = tmp_path / "roster.csv"
+    roster.write_text("email,engineer\nold@example.com,Ada\nnew@example.com,Ada\n")
+    aliases = tmp_path / "aliases.csv"
+    aliases.write_text("alias,email\nold@example.com,ada@example.com\n")
+    # The roster's own row goes by its alias, and the engineer's other address with it.
+    people = read_people(roster, aliases)
+    assert people["old@example.com"] == people.get("ada@example.com", "ada@example.com")
+    assert people.get("new@example.com", "new@example.com") == people["old@example.com"]
