@@ -99,7 +99,9 @@ class _Ingestion:
         boundary = read_boundary(source)
         objects = stamp_objects(source)
         is_mendable = bool(before.failed) and before.objects != objects
-        if before.reader_version != version or before.boundary != boundary or is_mendable:
+        # Somebody may have removed the lake and left the state: what it no longer holds is read again.
+        is_gone = bool(before.commits) and not self.lake.files("git_commits", {"repo": self.repo})
+        if before.reader_version != version or before.boundary != boundary or is_mendable or is_gone:
             before = self._forget(before)
         is_current = before.head_sha == head and before.notes_sha == notes and before.reader_version == version
         if is_current and not before.is_partway:

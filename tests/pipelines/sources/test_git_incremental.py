@@ -235,3 +235,10 @@ def test_a_mirror_that_cannot_be_made_says_so(repo, workshop):
     read = workshop.ingest(repo, isolation="mirror")
     assert read.status == "partial"
     assert "unverified" in [reason for reason, _ in workshop.quarantine()]
+
+
+def test_a_lake_that_was_removed_is_read_again(repo, workshop, tmp_path):
+    commits = workshop.ingest(repo).commits
+    shutil.rmtree(workshop.lake.root)
+    assert workshop.ingest(repo).commits_new == commits
+    same(repo, workshop, tmp_path)
